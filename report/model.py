@@ -1,16 +1,18 @@
 """The one result model: what was checked, on which subject, with which outcome and which evidence.
 
-Written by `verify`, read by every rendering in `report/`. Plain data: nothing here knows pytest, Ansible or AWS.
+Written by `verify`, read by every rendering in `report/`. Plain data: it knows no pytest, Ansible or AWS.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from controls.model import AREAS
 
 SCHEMA = "stockade/results/1"
 
@@ -18,12 +20,15 @@ SCHEMA = "stockade/results/1"
 class Status(StrEnum):
     """Outcome of one control on one subject."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - a status, no password
     FAIL = "fail"
     ERROR = "error"
     WAIVED = "waived"
     NOT_APPLICABLE = "not_applicable"
     MANUAL = "manual"
+
+
+_JUDGED = (Status.PASS, Status.FAIL, Status.ERROR, Status.WAIVED, Status.MANUAL)
 
 
 class _Model(BaseModel):
@@ -36,7 +41,7 @@ class Run(_Model):
     stack: str
     region: str
     account: str
-    started: datetime
+    started: AwareDatetime
     seconds: float
     commit: str | None = Field(description="git commit of this repository, None outside a checkout")
     scope: Literal["region and nodes", "region only", "nodes only"]
@@ -64,7 +69,7 @@ class Waiver(_Model):
     approver: str
     reason: str
     ticket: str
-    expires: datetime
+    expires: AwareDatetime
 
 
 class Result(_Model):
@@ -97,7 +102,7 @@ class ControlSummary(_Model):
 class Report(_Model):
     """Everything one run found; `region` is the region contract, for the diagram."""
 
-    schema_: Literal["stockade/results/1"] = Field(default=SCHEMA, alias="schema")
+    schema_: Literal["stockade/results/1"] = Field(default="stockade/results/1", alias="schema")
     run: Run
     subjects: tuple[Subject, ...]
     controls: tuple[ControlSummary, ...]
@@ -116,14 +121,66 @@ class Report(_Model):
             counts[result.status] += 1
         return counts
 
+    def doubts(self) -> tuple[str, ...]:
+        """Reasons not to believe a green outcome, found in the report itself; empty when it is consistent.
+
+        They are what lets a report lie: nothing proven at all, a subject or a control without a result,
+        a result about something unlisted, a waiver that is missing or was over when the run started.
+        """
+        return (*self._vacuous(), *self._gaps(), *self._strangers(), *self._void_waivers())
+
     def exit_code(self) -> int:
-        """0 all pass, waived or not applicable; 1 a control failed, is manual or the run is at fault; 3 a subject was out of reach."""
+        """0 all pass, waived or not applicable; 3 a subject was out of reach;
+        1 a control failed or is manual, or the run is at fault or in doubt."""
         counts = self.counts()
         if counts[Status.ERROR]:
             return 3
-        if self.faults or not self.results or counts[Status.FAIL] or counts[Status.MANUAL]:
+        if self.faults or counts[Status.FAIL] or counts[Status.MANUAL] or self.doubts():
             return 1
         return 0
+
+    def _vacuous(self) -> list[str]:
+        if not self.results:
+            return ["the report holds no result: nothing was verified"]
+        if not any(result.status in _JUDGED for result in self.results):
+            return ["every result is not applicable: nothing was proven"]
+        return []
+
+    def _gaps(self) -> list[str]:
+        judged = {result.subject for result in self.results}
+        proven = {result.control for result in self.results}
+        silent = [f"{subject.id}: no result" for subject in self.subjects if subject.id not in judged]
+        return silent + [
+            f"{control.id}: no result" for control in self.controls if self._missing(control, proven)
+        ]
+
+    def _missing(self, control: ControlSummary, proven: set[str]) -> bool:
+        """A control of the other half of the catalogue is not missed in a run over one half."""
+        area = control.id.split("-")[1] if control.id.count("-") == 2 else ""
+        outside = {"region only": "node", "nodes only": "region"}.get(self.run.scope, "")
+        return control.id not in proven and area not in AREAS.get(outside, ())
+
+    def _strangers(self) -> list[str]:
+        subjects = Counter(subject.id for subject in self.subjects)
+        controls = Counter(control.id for control in self.controls)
+        twice = [f"{name}: listed {n} times" for name, n in (subjects + controls).items() if n > 1]
+        unknown = {r.subject for r in self.results if r.subject not in subjects}
+        unknown |= {r.control for r in self.results if r.control not in controls}
+        return twice + [f"{name}: has results but is not listed" for name in sorted(unknown)]
+
+    def _void_waivers(self) -> list[str]:
+        found = []
+        for result in self.results:
+            if result.status is not Status.WAIVED:
+                continue
+            where = f"{result.control} on {result.subject}"
+            if result.waiver is None:
+                found.append(f"{where}: waived without a waiver")
+            elif result.waiver.expires <= self.run.started:
+                found.append(
+                    f"{where}: waiver {result.waiver.id} ended {result.waiver.expires:%Y-%m-%d %H:%M %Z}"
+                )
+        return found
 
     def save(self, path: Path) -> None:
         """Write results.json."""

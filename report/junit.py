@@ -1,0 +1,108 @@
+"""JUnit XML for CI: one suite per subject, one test case per control on it, and the run's own faults."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+from junitparser.junitparser import FinalResult
+
+from report.model import Report, Result, Status
+from report.verdict import ordered
+
+# What XML 1.0 (section 2.2) does not allow; a node's answer may hold anything.
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def printable(text: str) -> str:
+    """The text with every character that XML forbids shown as U+FFFD."""
+    return _FORBIDDEN.sub("\ufffd", text)
+
+
+def write(report: Report, path: Path) -> None:
+    """Write the report as JUnit XML.
+
+    pass → passed; fail and manual → failure; error → error; waived and not applicable → skipped, with the
+    reason. Faults, doubts and subjects without a result become error cases: CI shows a node that never answered.
+    """
+    xml = JUnitXml("stockade")
+    if suite := _run_suite(report):
+        xml.add_testsuite(suite)
+    pairs: dict[str, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
+    for result in report.results:
+        pairs[result.subject][result.control].append(result)
+    titles = {control.id: control.title for control in report.controls}
+    groups = {subject.id: f"{subject.kind}.{subject.group}" for subject in report.subjects}
+    for subject in [*groups, *(name for name in pairs if name not in groups)]:
+        xml.add_testsuite(_suite(report, subject, groups.get(subject, "unlisted"), pairs[subject], titles))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    xml.write(str(path), pretty=True)
+
+
+def _run_suite(report: Report) -> TestSuite | None:
+    reasons = [*(("fault", text) for text in report.faults), *(("doubt", text) for text in report.doubts())]
+    suite = TestSuite("run")
+    for number, (kind, text) in enumerate(reasons, 1):
+        case = TestCase(f"{kind} {number}: {printable(text)[:120]}", classname="run")
+        case.result = [Error(printable(text), kind)]
+        suite.add_testcase(case)
+    return suite if reasons else None
+
+
+def _suite(
+    report: Report, subject: str, group: str, found: dict[str, list[Result]], titles: dict[str, str]
+) -> TestSuite:
+    suite = TestSuite(printable(subject))
+    suite.hostname = printable(subject)
+    suite.timestamp = report.run.started.isoformat()
+    for name in ("stack", "region", "account", "commit", "scope"):
+        suite.add_property(name, printable(str(getattr(report.run, name) or "")))
+    for control, results in found.items():
+        suite.add_testcase(_case(control, titles.get(control, ""), subject, group, results))
+    if not found:
+        case = TestCase("no result", classname=printable(f"{group}.{subject}"))
+        case.result = [Error("this subject has no result: it was expected and never judged", "missing")]
+        suite.add_testcase(case)
+    return suite
+
+
+def _case(control: str, title: str, subject: str, group: str, results: list[Result]) -> TestCase:
+    """Several tests may prove one control on one subject: the case shows the most urgent and names all."""
+    results = ordered(results)
+    case = TestCase(
+        printable(f"{control} {title}".strip()),
+        classname=printable(f"{group}.{subject}"),
+        time=round(sum(result.seconds for result in results), 4),
+    )
+    case.result = _outcome(results)
+    shown = [f"{result.test}\n{result.message}\n{result.evidence}".rstrip() for result in results]
+    case.system_out = printable("\n\n".join(shown))
+    return case
+
+
+def _outcome(results: list[Result]) -> list[FinalResult]:
+    status = results[0].status
+    message = printable("; ".join(r.message for r in results if r.status is status))
+    if status is Status.FAIL:
+        return [Failure(message, "fail")]
+    if status is Status.MANUAL:
+        return [Failure(f"manual judgement is missing: {message}", "manual")]
+    if status is Status.ERROR:
+        return [Error(message, "error")]
+    if status is Status.WAIVED:
+        return [Skipped(printable(waiver_line(results[0])), "waived")]
+    if status is Status.NOT_APPLICABLE:
+        return [Skipped(f"not applicable: {message}", "not_applicable")]
+    return []
+
+
+def waiver_line(result: Result) -> str:
+    """One line on who accepted what until when."""
+    if (waiver := result.waiver) is None:
+        return f"waived without a waiver: {result.message}"
+    return (
+        f"waived by {waiver.id} until {waiver.expires:%Y-%m-%d %H:%M %Z}: {waiver.reason} "
+        f"(owner {waiver.owner}, approver {waiver.approver}, {waiver.ticket}); {result.message}"
+    )
