@@ -13,7 +13,7 @@ GOOD, CONTROL_FAILED, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
 class Fault(Exception):
     """A problem the user can act on: what is wrong (with the value), the rule it breaks, and the fix.
 
-    `code` is the process's exit code: 1 a control failed, 2 wrong use or configuration, 3 a subject could not be reached.
+    `code` is the exit code: 1 a control failed, 2 wrong use or configuration, 3 a subject out of reach.
     """
 
     problem: str
@@ -34,7 +34,7 @@ def main(command: Callable[[], int]) -> None:
         code = fault.code
     except KeyboardInterrupt:
         print(
-            "error: interrupted; what was started is listed in build/twin/ledger.jsonl; `make down` removes it",
+            "error: interrupted; what was started is in build/twin/ledger.jsonl; `make down` removes it",
             file=sys.stderr,
         )
         code = 130

@@ -37,7 +37,7 @@ class Progress:
 
     @contextmanager
     def phase(self, title: str) -> Iterator[Phase]:
-        """Open a phase; closing it prints its elapsed seconds, an exception marks it failed and goes on up."""
+        """Open a phase; closing prints its seconds, an exception marks it failed and goes on up."""
         phase = Phase(title, time.monotonic())
         self.phases.append(phase)
         if self.console.is_terminal:

@@ -1,0 +1,48 @@
+# Every target installs what it needs. STACK names one of the Pulumi.<stack>.yaml files.
+STACK ?= in-mumbai
+PYTHON := build/venv/bin/python
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo up preview harden verify report ssh test check down python machine browser help
+
+help: ## what can be made
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: python machine ## the main job: provision, boot, harden, verify, report; leaves the region up
+	@$(PYTHON) -m twin demo --stack $(STACK)
+
+up: python machine ## the emulated region and its nodes, not hardened
+	@$(PYTHON) -m twin up --stack $(STACK)
+
+preview: python ## what `up` would create or change, checked by the guardrails
+	@$(PYTHON) -m twin preview --stack $(STACK)
+
+harden: python ## run the hardening playbooks over the nodes that are up
+	@$(PYTHON) -m twin harden
+
+verify: python ## verify region and nodes, write build/report
+	@$(PYTHON) -m twin verify
+
+report: python ## render build/report again from results.json
+	@$(PYTHON) -m report build/report/results.json
+
+ssh: python ## a shell on a node: make ssh NODE=edge-a-1
+	@$(PYTHON) -m twin ssh $(NODE)
+
+down: python ## remove everything the twin started, also after a crash
+	@$(PYTHON) -m twin down
+
+check: python ## lint, types, unit tests: under a minute
+	@.ci/check
+
+test: python machine browser ## every test
+	@.ci/test
+
+python:
+	@./bootstrap python
+
+machine:
+	@./bootstrap machine
+
+browser:
+	@./bootstrap browser
