@@ -50,7 +50,8 @@ class Control(BaseModel):
 def load(root: Path) -> dict[str, Control]:
     """Read `<root>/controls/catalogue/**.yaml` to {id: Control}, sorted by id.
 
-    Raises Fault (exit code 2) naming the file and the key for an unknown key, a duplicate id or a file in the wrong room.
+    Raises Fault (exit code 2) naming the file and the key for an unknown key, a duplicate id or a file in
+    the wrong room.
     """
     found: dict[str, Control] = {}
     for path in sorted((root / "controls" / "catalogue").glob("*/*.yaml")):

@@ -1,0 +1,87 @@
+"""Runs on the node, as root, for one verification: reads commands from stdin, answers on stdout.
+
+Sent over the channel as text, so it uses the standard library only and works with any Python 3 of the node.
+One request:  >II  length of the command, seconds it may take;  then the command (for /bin/sh).
+One answer:   >4siBII  mark, exit status, flag, length of stdout, length of stderr;  then both.
+Flags: 0 complete, 1 the command took too long, 2 the command said too much (both: it was ended).
+"""
+
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import time
+from typing import BinaryIO
+
+MARK = b"STK1"
+LIMIT = 8 * 1024 * 1024
+GRACE = 0.5  # a daemon that a command left behind may hold its stdout open for ever
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def run(command: bytes, seconds: int) -> "tuple[int, int, bytes, bytes]":
+    """Run one command; returns (exit status, flag, stdout, stderr)."""
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"LC_ALL": "C", "PATH": PATH, "HOME": "/root"},
+        cwd="/",
+        start_new_session=True,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    said = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
+    out, err = said.values()
+    waiting, deadline, flag = set(said), time.monotonic() + seconds, 0
+    while waiting and not flag:
+        left = deadline - time.monotonic()
+        gone = process.poll() is not None
+        ready = select.select(list(waiting), [], [], max(0.0, min(left, GRACE)))[0]
+        if left <= 0:
+            flag = 1
+        elif gone and not ready:
+            break
+        for descriptor in ready:
+            data = os.read(descriptor, 65536)
+            said[descriptor] += data
+            if not data:
+                waiting.discard(descriptor)
+        if len(out) + len(err) > LIMIT:
+            flag = 2
+    if flag:
+        os.killpg(process.pid, signal.SIGKILL)
+        return -1, flag, b"", b""
+    try:
+        status = process.wait(max(0.1, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return -1, 1, b"", b""
+    finally:
+        process.stdout.close()
+        process.stderr.close()
+    return status, 0, bytes(out), bytes(err)
+
+
+def serve(requests: "BinaryIO", answers: "BinaryIO") -> None:
+    """Answer until the other side closes."""
+    while True:
+        head = requests.read(8)
+        if len(head) < 8:
+            return
+        length, seconds = struct.unpack(">II", head)
+        try:
+            status, flag, out, err = run(requests.read(length), seconds)
+        except OSError as error:
+            status, flag, out, err = 126, 0, b"", str(error).encode()
+        answers.write(struct.pack(">4siBII", MARK, status, flag, len(out), len(err)) + out + err)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    # The bootstrap's NONCE tells the first frame from a login banner.
+    sys.stdout.buffer.write(globals()["NONCE"])
+    sys.stdout.buffer.flush()
+    serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -1,0 +1,174 @@
+"""Joins outcomes, waivers and the catalogue to one Report; everything that is missing becomes a fault."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from controls.model import AREAS, Control
+from controls.waivers import WaiverFile
+from report.model import ControlSummary, Report, Result, Run, Status, Subject, Waiver
+
+Scope = Literal["region and nodes", "region only", "nodes only"]
+
+
+@dataclass
+class Judgement:
+    """Collects what the tests found and what is wrong with the run as a whole."""
+
+    contract: dict[str, Any]
+    catalogue: dict[str, Control]
+    waivers: list[WaiverFile]
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    faults: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    narrowed: bool = False
+    subjects: dict[str, Subject] = field(default_factory=dict)
+    _found: dict[str, dict[str, Any]] = field(default_factory=dict)  # by pytest node id
+
+    def fault(self, text: str) -> None:
+        """Note a reason why the run as a whole is red, once."""
+        if text not in self.faults:
+            self.faults.append(text)
+
+    def take(self, test: str, outcome: dict[str, Any]) -> None:
+        """Take one outcome; a later one of the same test (its teardown) replaces it only when it is worse."""
+        before = self._found.get(test)
+        if before is None or outcome["status"] in (Status.ERROR, Status.FAIL):
+            if before is not None:
+                outcome = {**outcome, "evidence": before["evidence"] or outcome["evidence"]}
+            self._found[test] = outcome
+
+    def has(self, test: str) -> bool:
+        """Has this test an outcome yet?"""
+        return test in self._found
+
+    def report(self) -> Report:
+        """Everything found so far as the result model."""
+        results, used = self._results()
+        claimed = {result.control for result in results}
+        areas = self._areas(claimed)
+        if not results:
+            self.fault("nothing was verified: the selection is empty")
+        if not self.narrowed:
+            self._find_gaps(results, areas)
+            self._find_unused_waivers(used, areas)
+        for waiver in self.waivers:
+            if warning := waiver.warning(self.started):
+                self.remarks.append(warning)
+        shown = (
+            claimed
+            if self.narrowed
+            else {c for c in self.catalogue if c.split("-")[1] in _areas_of(areas)} | claimed
+        )
+        seen = {result.subject for result in results}
+        return Report(
+            run=self._run(_scope(areas)),
+            subjects=tuple(s for s in sorted(self.subjects.values(), key=_subject_order) if s.id in seen),
+            controls=tuple(_summary(self.catalogue[c]) for c in sorted(shown) if c in self.catalogue),
+            results=tuple(results),
+            faults=tuple(self.faults),
+            region=self.contract,
+        )
+
+    def _results(self) -> tuple[list[Result], set[str]]:
+        results, used = [], set()
+        for test, outcome in self._found.items():
+            for control in outcome["controls"]:
+                result = Result(
+                    control=control,
+                    subject=outcome["subject"],
+                    status=Status(outcome["status"]),
+                    message=outcome["message"],
+                    seconds=outcome["seconds"],
+                    evidence=outcome["evidence"],
+                    test=test,
+                )
+                waiver = next((w for w in self.waivers if w.covers(result.control, result.subject)), None)
+                if waiver and result.status is Status.FAIL:
+                    used.add(waiver.id)
+                    result = self._waive(result, waiver)
+                results.append(result)
+        return sorted(results, key=lambda r: (r.control, r.subject, r.test)), used
+
+    def _waive(self, result: Result, waiver: WaiverFile) -> Result:
+        if waiver.expired(self.started):
+            what = f"waiver {waiver.id} for {waiver.control} on {waiver.subject}"
+            self.fault(f"{what} expired {waiver.expires.isoformat()}")
+            return result
+        kept = Waiver(**waiver.model_dump(include=set(Waiver.model_fields)))
+        return result.model_copy(update={"status": Status.WAIVED, "waiver": kept})
+
+    def _find_gaps(self, results: Iterable[Result], areas: set[str]) -> None:
+        """A control that applies and yielded nothing is not proven, whatever the tests say."""
+        pairs = {(result.control, result.subject) for result in results}
+        proven = {control for control, _ in pairs}
+        for control in self.catalogue.values():
+            area = control.id.split("-")[1]
+            if "region" in areas and area in AREAS["region"] and control.id not in proven:
+                self.fault(f"{control.id} yielded no result: {control.title}")
+            if "node" in areas and area in AREAS["node"]:
+                lacking = [n["name"] for n in self.contract["nodes"] if _applies(control, n)]
+                lacking = [name for name in lacking if (control.id, name) not in pairs]
+                if lacking:
+                    self.fault(f"{control.id} yielded no result on {', '.join(lacking)}: {control.title}")
+
+    def _find_unused_waivers(self, used: set[str], areas: set[str]) -> None:
+        for waiver in self.waivers:
+            if waiver.id not in used and waiver.control.split("-")[1] in _areas_of(areas):
+                self.fault(
+                    f"waiver {waiver.id} for {waiver.control} on {waiver.subject} waives nothing: remove it"
+                )
+
+    def _areas(self, claimed: set[str]) -> set[str]:
+        parts = {control.split("-")[1] for control in claimed if control.count("-") == 2}
+        return {area for area, words in AREAS.items() if parts & set(words)}
+
+    def _run(self, scope: Scope) -> Run:
+        return Run(
+            stack=self.contract["stack"],
+            region=self.contract["region"],
+            account=str(self.contract["account"]),
+            started=self.started,
+            seconds=round((datetime.now(UTC) - self.started).total_seconds(), 3),
+            commit=_commit(),
+            scope=scope,
+            remarks=tuple(dict.fromkeys(self.remarks)),
+        )
+
+
+def _applies(control: Control, node: dict[str, Any]) -> bool:
+    return "nodes" in control.applies_to or node["role"] in control.applies_to
+
+
+def _areas_of(areas: set[str]) -> set[str]:
+    return {word for area in areas for word in AREAS[area]}
+
+
+def _scope(areas: set[str]) -> Scope:
+    if areas == {"node"}:
+        return "nodes only"
+    return "region only" if areas == {"region"} else "region and nodes"
+
+
+def _subject_order(subject: Subject) -> tuple[bool, str]:
+    return subject.kind != "node", subject.id
+
+
+def _summary(control: Control) -> ControlSummary:
+    return ControlSummary.model_validate(control.model_dump(include=set(ControlSummary.model_fields)))
+
+
+def _commit() -> str | None:
+    root = Path(__file__).resolve().parents[1]
+    answer = subprocess.run(
+        ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return answer.stdout.strip() or None if answer.returncode == 0 else None

@@ -1,0 +1,269 @@
+"""The pytest plugin `verify`: expected subjects from the region contract, one channel per node, fail closed.
+
+pytest tests/nodes tests/cloud --region build/region/STACK/region.json [--inventory build/twin/inventory.yml]
+
+Exit codes: 0 every control passes, is waived or not applicable; 1 a control failed or the run is at fault;
+2 wrong use;
+3 a subject could not be reached or a check could not be carried out.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from testinfra.host import Host
+
+from controls.model import load as load_catalogue
+from controls.waivers import load_waivers
+from fault import WRONG_USE, Fault
+from report import junit, summary
+from report.model import Report, Status
+from verify.collection import check_items, expand_nodes
+from verify.fleet import Fleet, read_contract, read_fleet
+from verify.judgement import Judgement
+from verify.outcome import as_data, judge
+from verify.progress import Progress
+from verify.session import Reach, run_session
+from verify.subjects import Resource
+
+ROOT = Path(__file__).resolve().parents[1]
+STATE = pytest.StashKey["State"]()
+
+
+class State:
+    """What one run knows; kept in pytest's config stash."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        option = config.option
+        self.contract = read_contract(option.region)
+        self.catalogue = load_catalogue(option.controls)
+        self.judgement = Judgement(
+            self.contract, self.catalogue, load_waivers(option.controls, self.catalogue)
+        )
+        self.fleet: Fleet = read_fleet(self.contract, option.inventory)
+        self.names = [name for name in self.fleet.nodes if fnmatch.fnmatchcase(name, option.nodes or "*")]
+        if not self.names:
+            known = ", ".join(self.fleet.nodes)
+            raise Fault(
+                f"--nodes {option.nodes} matches no node",
+                f"the region expects {known}",
+                "correct the pattern",
+            )
+        self.results: Path = option.results
+        self.reach = Reach(self.fleet)
+        self.progress = Progress(sys.stderr)
+        self.report: Report | None = None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("verify")
+    group.addoption("--region", type=Path, help="region contract: build/region/STACK/region.json (required)")
+    group.addoption("--inventory", type=Path, help="Ansible inventory that says how nodes are reached")
+    group.addoption(
+        "--results", type=Path, default=ROOT / "build/report/results.json", help="where results.json goes"
+    )
+    group.addoption("--nodes", metavar="PATTERN", help="only nodes whose name matches, e.g. 'edge-*'")
+    group.addoption("--aws-env", type=Path, help="file of AWS_… variables, e.g. build/twin/aws.env")
+    group.addoption(
+        "--controls", type=Path, default=ROOT, help="folder that holds controls/ (default: this repository)"
+    )
+    group.addoption(
+        "--at-once", type=int, default=32, help="nodes verified side by side; 0: one process, for --pdb"
+    )
+    group.addoption("--node-seconds", type=float, default=300, help="longest time for all tests of one node")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, int | None, int | None]:
+    """Wrong use ends here with one line and exit code 2; pytest's own codes become ours."""
+    if config.option.help or config.option.version or config.option.markers or config.option.showfixtures:
+        return (yield)
+    try:
+        _read_environment(config.option.aws_env)
+        config.stash[STATE] = State(config)
+    except Fault as fault:
+        print(f"error: {fault}", file=sys.stderr)
+        return fault.code
+    code = yield
+    return WRONG_USE if code == pytest.ExitCode.USAGE_ERROR else code
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "control(*ids): the controls of the catalogue that this test proves")
+    config.addinivalue_line(
+        "markers", "server_roles(*roles): the test runs on nodes of these server roles only"
+    )
+    option = config.option
+    if option.tbstyle == "auto" and not option.verbose:
+        # The summary and the report carry message and evidence; a trace through our own code helps nobody.
+        option.tbstyle, option.reportchars, option.verbose, option.no_header = "no", "", -1, True
+
+
+def _state(config: pytest.Config) -> State:
+    return config.stash[STATE]
+
+
+def _read_environment(path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        lines = path.read_text().splitlines()
+    except OSError as error:
+        raise Fault(
+            f"--aws-env {path}: {error.strerror}", "it holds AWS_… lines", "correct the path"
+        ) from error
+    for line in lines:
+        name, equals, value = line.removeprefix("export ").partition("=")
+        if equals and name.startswith("AWS_"):
+            os.environ[name] = value.strip().strip("'\"")
+
+
+# --- subjects ---
+
+
+@pytest.fixture(scope="session")
+def region(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The region contract (docs/contracts.md section 3)."""
+    return _state(request.config).contract
+
+
+@pytest.fixture(scope="session")
+def node(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The expected node as the region contract describes it: name, role, tier, zone, address …"""
+    return _state(request.config).fleet.nodes[request.param]
+
+
+@pytest.fixture(scope="session")
+def host(request: pytest.FixtureRequest, node: dict[str, Any]) -> Host:
+    """The ordinary testinfra Host of the node, as root, over its one channel."""
+    return _state(request.config).reach.host(node["name"])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    state = _state(metafunc.config)
+    expand_nodes(metafunc, state.fleet, state.names, state.catalogue, state.judgement)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    state = _state(config)
+    check_items(items, state.contract, state.fleet, state.catalogue, state.judgement)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    state = _state(session.config)
+    option = session.config.option
+    narrow = {
+        "-k": option.keyword,
+        "-m": option.markexpr,
+        "--deselect": option.deselect,
+        "--nodes": option.nodes,
+    }
+    reasons = [f"{key} {value}" for key, value in narrow.items() if value]
+    reasons += [arg for arg in session.config.args if not Path(arg.split("::")[0]).is_dir() or "::" in arg]
+    if reasons:
+        state.judgement.narrowed = True
+        state.judgement.remarks.append(f"narrowed by {', '.join(reasons)}: not a proof of the whole")
+    else:
+        _find_silent_suites(session, state.judgement)
+
+
+def _find_silent_suites(session: pytest.Session, judgement: Judgement) -> None:
+    for argument in session.config.args:
+        suite = Path(argument).resolve()
+        if not any(suite in item.path.parents for item in session.items):
+            judgement.fault(f"{argument}: no test was collected there")
+
+
+# --- running ---
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    if session.config.option.collectonly:
+        return None
+    if session.testsfailed:
+        raise session.Interrupted(
+            f"{session.testsfailed} error(s) during collection: a broken suite proves nothing"
+        )
+    state = _state(session.config)
+    if session.items:
+        run_session(session, state.reach, state.judgement, state.progress, session.config.option.node_seconds)
+    return True
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
+    recorder = _state(item.config).reach.recorder
+    recorder.start()
+    for value in _parameters(item).values():
+        if isinstance(value, Resource):
+            recorder.note(value.source or value.id, str(value.data) if value.data else "")
+            if value.error:
+                raise RuntimeError(value.problem)
+            if value.problem:
+                pytest.fail(value.problem, pytrace=False)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    outcome = judge(call.excinfo, call.when)
+    if outcome is None:
+        return report
+    status, message = outcome
+    evidence = _state(item.config).reach.recorder.text()
+    cast(Any, report).stockade = as_data(status, message, evidence, call.duration, item)
+    if status in (Status.FAIL, Status.ERROR) and report.outcome != "failed":
+        report.outcome, report.longrepr = "failed", message
+        if hasattr(report, "wasxfail"):
+            del report.wasxfail
+    return report
+
+
+def _parameters(item: pytest.Item) -> dict[str, Any]:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params if callspec is not None else {}
+
+
+# --- the end ---
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
+    state = session.config.stash.get(STATE, None)
+    done = exitstatus in (
+        pytest.ExitCode.OK,
+        pytest.ExitCode.TESTS_FAILED,
+        pytest.ExitCode.NO_TESTS_COLLECTED,
+    )
+    if state is not None and done and not session.config.option.collectonly:
+        session.exitstatus = _finish(state)
+    yield
+
+
+def _finish(state: State) -> int:
+    report = state.judgement.report()
+    report.save(state.results)
+    junit.write(report, state.results.with_name("junit.xml"))
+    state.report = report
+    return report.exit_code()
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    state = config.stash.get(STATE, None)
+    if state is not None and state.report is not None:
+        terminalreporter.ensure_newline()
+        summary.show(state.report, sys.stdout)

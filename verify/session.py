@@ -1,0 +1,177 @@
+"""Runs the collected tests: one group per node and one for the region, side by side, results in a stable
+order."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+from report.model import Status
+from verify.backend import open_host
+from verify.channel import Channel, ChannelFault
+from verify.evidence import Recorder
+from verify.fleet import Fleet
+from verify.judgement import Judgement
+from verify.outcome import claimed, subject_of
+from verify.progress import Progress
+from verify.workers import Send, run_groups
+
+REGION = "region"
+
+
+class Reach:
+    """The channels of this process. A worker opens its own; nothing is open when workers are forked."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.recorder = Recorder()
+        self._fleet = fleet
+        self._hosts: dict[str, Host] = {}
+        self._channels: list[Channel] = []
+
+    def host(self, name: str) -> Host:
+        """The node's Host; raises ChannelFault when it is out of reach."""
+        if name not in self._fleet.argv:
+            raise ChannelFault(f"{name} is expected by the region contract and missing in the inventory")
+        if name not in self._hosts:
+            channel = Channel(self._fleet.argv[name])
+            self._channels.append(channel)
+            self._hosts[name] = open_host(name, channel, self.recorder)
+        return self._hosts[name]
+
+    def close(self) -> None:
+        """Close every channel."""
+        for channel in self._channels:
+            channel.close()
+        self._channels, self._hosts = [], {}
+
+
+def run_session(
+    session: pytest.Session, reach: Reach, judgement: Judgement, shown: Progress, seconds: float
+) -> None:
+    """Run session.items; every item has an outcome in the judgement afterwards, whatever happened to its
+    node."""
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in session.items:
+        groups.setdefault(group_of(item), []).append(item)
+    names = sorted(groups, key=lambda name: (name == REGION, name))
+    reports: dict[str, list[pytest.TestReport]] = {name: [] for name in names}
+    shown.begin({name: len(groups[name]) for name in names})
+    for name, message in _messages(session, names, groups, reach, seconds):
+        if isinstance(message, str):
+            _close_group(name, groups[name], message, judgement)
+            shown.end(name, message)
+            continue
+        if "unreachable" in message:
+            _close_group(name, groups[name], message["unreachable"], judgement)
+            continue
+        report = session.config.hook.pytest_report_from_serializable(config=session.config, data=message)
+        reports[name].append(report)
+        if outcome := getattr(report, "stockade", None):
+            judgement.take(report.nodeid, outcome)
+            shown.result(name, Status(outcome["status"]))
+    for name in names:
+        for report in reports[name]:
+            session.config.hook.pytest_runtest_logreport(report=report)
+    shown.close()
+
+
+def group_of(item: pytest.Item) -> str:
+    """The node's name, or `region` for a test that needs no node."""
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params["node"]) if callspec is not None and "node" in callspec.params else REGION
+
+
+def _messages(
+    session: pytest.Session,
+    names: list[str],
+    groups: dict[str, list[pytest.Item]],
+    reach: Reach,
+    seconds: float,
+) -> Any:
+    def work(name: str, send: Send) -> None:
+        _run_group(session, name, groups[name], reach, send)
+
+    at_once = session.config.option.at_once
+    if at_once > 0 and not session.config.option.usepdb:
+
+        def forked(name: str, send: Send) -> None:
+            _become_worker(session)
+            work(name, send)
+
+        yield from run_groups(names, forked, at_once, seconds)
+        return
+    for name in names:  # one process, one after the other: for a debugger
+        said: list[dict[str, Any]] = []
+        work(name, said.append)
+        yield from ((name, message) for message in said)
+        yield name, ""
+
+
+def _become_worker(session: pytest.Session) -> None:
+    """Leave the terminal and the shared capture files to the parent."""
+    plugins = session.config.pluginmanager
+    if (terminal := plugins.getplugin("terminalreporter")) is not None:
+        plugins.unregister(terminal)
+    capture = plugins.getplugin("capturemanager")
+    if capture is not None and capture.is_globally_capturing():
+        capture.stop_global_capturing()
+        capture.start_global_capturing()
+    silent = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(silent, descriptor)
+
+
+def _run_group(
+    session: pytest.Session, name: str, items: list[pytest.Item], reach: Reach, send: Send
+) -> None:
+    relay = _Relay(session.config, send)
+    if name != REGION:
+        try:
+            reach.host(name)
+        except (ChannelFault, OSError) as fault:
+            send({"unreachable": f"{name} could not be reached: {fault}"})
+            return
+    session.config.pluginmanager.register(relay, "verify-relay")
+    try:
+        for item, after in zip(items, [*items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+    finally:
+        session.config.pluginmanager.unregister(relay)
+        with contextlib.suppress(ChannelFault):
+            reach.close()
+
+
+class _Relay:
+    """Sends every report of this worker to the parent."""
+
+    def __init__(self, config: pytest.Config, send: Send) -> None:
+        self._config = config
+        self._send = send
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
+        self._send(data)
+
+
+def _close_group(name: str, items: list[pytest.Item], reason: str, judgement: Judgement) -> None:
+    """Whatever a group did not get to is an error: it must not vanish from the report."""
+    for item in items:
+        if judgement.has(item.nodeid):
+            continue
+        why = reason or "the test was collected and never ran"
+        judgement.take(
+            item.nodeid,
+            {
+                "status": Status.ERROR.value,
+                "message": why if why.startswith(name) else f"{name}: {why}",
+                "evidence": "",
+                "seconds": 0.0,
+                "controls": claimed(item),
+                "subject": subject_of(item),
+            },
+        )
