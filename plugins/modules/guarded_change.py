@@ -1,0 +1,288 @@
+"""Ansible module, the node's half of a guarded change; the action plugin of the same name is the controller's half."""
+
+from __future__ import annotations
+
+DOCUMENTATION = """
+module: guarded_change
+short_description: Changes access-critical files behind a timed revert
+description:
+  - Stages and validates the files, snapshots the access-critical set as a generation, arms a timed revert that also
+    works after a power cut, applies every file atomically and puts it in force.
+  - The controller's half then proves the change through a new connection; without that proof the node reverts.
+  - Nothing differs and everything is in force, nothing happens.
+options:
+  phase:
+    type: str
+    choices: [apply, revert]
+    default: apply
+    description: What to do; C(revert) undoes change I(generation) at once.
+  concern: {type: str, required: true, description: The role or reason; goes into the history.}
+  files:
+    type: list
+    elements: dict
+    default: []
+    description: The wanted files.
+    options:
+      path: {type: str, required: true, description: Absolute path.}
+      content: {type: str, description: Whole content; the action plugin renders it from a template.}
+      mode: {type: str, default: "0644", description: Octal mode.}
+      owner: {type: str, default: root, description: Owner.}
+      group: {type: str, default: root, description: Group.}
+      link: {type: str, description: Target of a symbolic link instead of content.}
+      state: {type: str, choices: [present, absent], default: present, description: Whether it exists.}
+  validate:
+    type: list
+    elements: list
+    default: []
+    description: Commands over the staged files; C({staged}) is the folder they lie in. One that fails changes nothing.
+  check_applied:
+    type: list
+    elements: list
+    default: []
+    description: Commands over the applied files, before anything reloads. One that fails reverts at once.
+  activate: {type: list, elements: list, default: [], description: Commands that put the files in force.}
+  in_force:
+    type: list
+    elements: list
+    default: []
+    description: Commands that succeed when the running state is the one of the files; otherwise it is applied again.
+  restore: {type: int, description: Bring this generation back instead of writing files.}
+  guarded: {type: bool, default: true, description: Snapshot and arm; off only for the guard's own files.}
+  generation: {type: int, description: The change to revert.}
+  revert_after: {type: int, default: 120, description: Seconds until the revert.}
+  keep: {type: int, default: 20, description: Generations kept.}
+author: [Stockade]
+"""
+
+import grp
+import json
+import os
+import pwd
+import shutil
+import stat
+import tempfile
+import time
+
+from ansible.module_utils import stockade_files as node
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.stockade_guard import Guard, GuardError
+
+FILE = {
+    "path": {"type": "str", "required": True},
+    "content": {"type": "str"},
+    "mode": {"type": "str", "default": "0644"},
+    "owner": {"type": "str", "default": "root"},
+    "group": {"type": "str", "default": "root"},
+    "link": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+COMMANDS = {"type": "list", "elements": "list", "default": []}
+ARGUMENTS = {
+    "phase": {"type": "str", "choices": ["apply", "revert"], "default": "apply"},
+    "concern": {"type": "str", "required": True},
+    "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
+    "validate": COMMANDS,
+    "check_applied": COMMANDS,
+    "activate": COMMANDS,
+    "in_force": COMMANDS,
+    "restore": {"type": "int"},
+    "guarded": {"type": "bool", "default": True},
+    "generation": {"type": "int"},
+    "revert_after": {"type": "int", "default": 120},
+    "keep": {"type": "int", "default": 20},
+}
+
+
+def read(path):
+    """Text of a file; of a link its target; None when there is none."""
+    if os.path.islink(path):
+        return f"-> {os.readlink(path)}\n"
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+
+
+def ids(entry):
+    """Numeric owner and group of a wanted file."""
+    return pwd.getpwnam(entry["owner"]).pw_uid, grp.getgrnam(entry["group"]).gr_gid
+
+
+def differs(entry):
+    """Whether a wanted file is not there as wanted."""
+    path = entry["path"]
+    if entry["state"] == "absent":
+        return os.path.lexists(path)
+    if entry["link"] is not None:
+        return read(path) != f"-> {entry['link']}\n"
+    if not os.path.isfile(path) or os.path.islink(path) or read(path) != entry["content"]:
+        return True
+    have = os.stat(path)
+    return (have.st_uid, have.st_gid, stat.S_IMODE(have.st_mode)) != (*ids(entry), int(entry["mode"], 8))
+
+
+def difference(entry):
+    """One entry of Ansible's diff."""
+    path = entry["path"]
+    after = "" if entry["state"] == "absent" else entry["content"]
+    if entry["link"] is not None:
+        after = f"-> {entry['link']}\n"
+    before = read(path) or ""
+    if before == after:
+        have = os.stat(path)
+        names = f"{stat.S_IMODE(have.st_mode):04o} {have.st_uid}:{have.st_gid}\n"
+        before, after = names, f"{entry['mode']} {':'.join(map(str, ids(entry)))}\n"
+    return {"before_header": path, "after_header": path, "before": before, "after": after}
+
+
+def apply_file(entry):
+    """Bring one file about."""
+    path = entry["path"]
+    if entry["state"] == "absent":
+        os.unlink(path)
+        node.sync_directory(os.path.dirname(path))
+        return
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    if entry["link"] is not None:
+        node.put_link(path, entry["link"])
+        return
+    content = entry["content"].encode(errors="surrogateescape")
+    node.put_file(path, content, int(entry["mode"], 8), *ids(entry))
+
+
+class Change:
+    """One run of the module over the wanted files."""
+
+    def __init__(self, module, guard=None):
+        self.module = module
+        self.wanted = module.params
+        self.guard = guard or Guard()
+
+    def fail(self, message, **details):
+        """End with one clear line."""
+        self.module.fail_json(msg=f"{self.wanted['concern']}: {message}", **details)
+
+    def first_failure(self, commands, staged=""):
+        """The first command that fails and what it said, or None."""
+        for command in commands:
+            code, said = node.run([part.replace("{staged}", staged) for part in command])
+            # A blank node in check mode has not got every tool yet; on a real run a missing tool is a failure.
+            if code != 0 and not (self.module.check_mode and code == 127):
+                return f"`{' '.join(command)}` says ({code}): {said}"
+        return None
+
+    def validate(self):
+        """Stage every wanted file where nothing reads it and let the validators judge."""
+        staged = tempfile.mkdtemp(prefix="stockade-staged-", dir="/run")
+        try:
+            for entry in self.wanted["files"]:
+                if entry["state"] == "present" and entry["link"] is None:
+                    place = staged + entry["path"]
+                    os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
+                    content = entry["content"].encode(errors="surrogateescape")
+                    node.put_file(place, content, int(entry["mode"], 8), 0, 0)
+            refused = self.first_failure(self.wanted["validate"], staged)
+        finally:
+            shutil.rmtree(staged)
+        if refused:
+            self.fail(f"refused before anything was changed: {refused}")
+
+    def wait_for_pending(self):
+        """An earlier change without proof reverts first; waiting for it is bounded by its own deadline."""
+        while pending := self.guard.pending():
+            if time.time() > pending["deadline"] + 15:
+                # Its timer is gone (it would have fired): the change must not stay unproven.
+                self.guard.revert("its timer was lost")
+                return
+            time.sleep(0.5)
+
+    def arm(self, paths):
+        """Snapshot and arm; the generation's number."""
+        if not os.path.exists("/usr/local/sbin/stockade-guard"):
+            self.fail(
+                "the guard is not on the node, so nothing could revert; run the role access_guard first"
+            )
+        number = self.guard.snapshot(self.wanted["concern"], paths, self.wanted["keep"])
+        try:
+            self.guard.arm(number, self.wanted["concern"], self.wanted["revert_after"])
+        except GuardError as error:
+            self.fail(str(error))
+        managed = sorted({*self.guard.managed(), *paths})
+        node.write_durably(self.guard.managed_file, json.dumps(managed).encode())
+        return number
+
+    def apply(self, todo):
+        """Write, check and put in force; anything that fails reverts at once."""
+        number = None
+        if self.wanted["guarded"]:
+            with self.guard.locked():
+                self.wait_for_pending()
+                number = self.arm([entry["path"] for entry in self.wanted["files"]])
+        try:
+            if self.wanted["restore"] is not None:
+                self.guard.restore(self.wanted["restore"])
+            for entry in todo:
+                apply_file(entry)
+            problem = self.first_failure(self.wanted["check_applied"]) or self.first_failure(
+                self.wanted["activate"]
+            )
+        except (OSError, LookupError) as error:
+            problem = str(error)
+        if problem and number is not None:
+            self.guard.revert(problem, number)
+            self.fail(f"reverted to generation {number} at once: {problem}", reverted=True)
+        if problem:
+            self.fail(problem)
+        return number
+
+    def run(self):
+        """Compare, and change only what differs; the result for Ansible."""
+        if self.wanted["restore"] is not None:
+            return self.run_restore()
+        todo = [entry for entry in self.wanted["files"] if differs(entry)]
+        drifted = None if todo else self.first_failure(self.wanted["in_force"])
+        result = {"changed": bool(todo or drifted), "diff": [difference(e) for e in todo], "generation": None}
+        if drifted:
+            result["diff"] = [{"prepared": f"the running state had drifted: {drifted}\n"}]
+        if not result["changed"]:
+            return result
+        self.validate()
+        if not self.module.check_mode:
+            result["generation"] = self.apply(todo)
+        return result
+
+    def run_restore(self):
+        """Bring an earlier generation back; guarded like any other change."""
+        try:
+            todo = self.guard.differences(self.wanted["restore"])
+        except GuardError as error:
+            self.fail(str(error))
+        diff = [restored_difference(path, member, content) for path, member, content in todo]
+        result = {"changed": bool(todo), "diff": diff, "generation": None}
+        if todo and not self.module.check_mode:
+            result["generation"] = self.apply([])
+        return result
+
+
+def restored_difference(path, member, content):
+    """One entry of Ansible's diff for a path that a restore brings back or removes."""
+    after = "" if member is None else content.decode(errors="replace")
+    if member is not None and member.issym():
+        after = f"-> {member.linkname}\n"
+    before = "" if os.path.isdir(path) else read(path) or ""
+    return {"before_header": path, "after_header": path, "before": before, "after": after}
+
+
+def main():
+    """Entry point."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    change = Change(module)
+    if module.params["phase"] == "revert":
+        paths = change.guard.revert("the new connection failed", module.params["generation"])
+        module.exit_json(changed=paths is not None, reverted=paths or [])
+    module.exit_json(**change.run())
+
+
+if __name__ == "__main__":
+    main()

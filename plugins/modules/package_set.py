@@ -1,0 +1,114 @@
+"""Ansible module: installs what is wanted and purges what is unwanted in one dpkg transaction.
+
+Why not ansible.builtin.apt: it needs one transaction per direction, and it takes the mtime of apt's list directory for
+the age of the index, so on a fresh image with empty lists it finds no package, in check mode as well.
+"""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: package_set
+short_description: Installs wanted and purges unwanted Debian packages in one transaction
+description:
+  - Reads dpkg's own state first; a node that already is as declared makes no network trip and takes no lock.
+options:
+  wanted: {type: list, elements: str, required: true, description: Packages that must be installed.}
+  unwanted:
+    {type: list, elements: str, default: [], description: "Packages that must be gone, configuration included."}
+  index_minutes: {type: int, default: 60, description: Age from which the package index is refreshed first.}
+  lock_seconds: {type: int, default: 300, description: How long to wait for another run of apt.}
+author: Stockade
+"""
+
+EXAMPLES = r"""
+- name: Bring the packages to the declared set
+  package_set:
+    wanted: [chrony, nftables]
+    unwanted: [telnet]
+"""
+
+RETURN = r"""
+installed: {description: Packages that were or would be installed., type: list, elements: str}
+purged: {description: Packages that were or would be purged., type: list, elements: str}
+index_refreshed: {description: Whether the package index was fetched., type: bool}
+"""
+
+import os
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+# Touched after every successful refresh, by the hook that the role packages puts into apt's configuration and here.
+STAMP = "/var/lib/apt/periodic/update-success-stamp"
+LISTS = "/var/lib/apt/lists"
+
+
+def states(text: str) -> dict[str, str]:
+    """dpkg-query's lines `status package` as {package: status}; status is installed, config-files, …"""
+    pairs = (line.split(" ", 1) for line in text.splitlines() if " " in line)
+    return {package: status for status, package in pairs}
+
+
+def index_is_old(minutes: int, now: float) -> bool:
+    """True without a stamp, without any index file, or with a stamp older than so many minutes."""
+    try:
+        has_lists = any(name.endswith(("_Packages", "_Packages.lz4")) for name in os.listdir(LISTS))
+        return not has_lists or now - os.stat(STAMP).st_mtime > minutes * 60
+    except FileNotFoundError:
+        return True
+
+
+def _run(module: AnsibleModule, command: list[str], what: str) -> None:
+    environment = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "NEEDRESTART_SUSPEND": "1"}
+    code, out, err = module.run_command(command, environ_update=environment)
+    if code != 0:
+        tail = " | ".join((err.strip() or out.strip()).splitlines()[-4:])
+        module.fail_json(msg=f"{what} failed: {tail}; check the package proxy and the sources", rc=code)
+
+
+def _refresh_index(module: AnsibleModule, options: list[str]) -> None:
+    # A mirror that is not complete yet must not pass as an empty set of updates: any failed source is an error.
+    _run(module, ["apt-get", *options, "-o", "APT::Update::Error-Mode=any", "update"], "fetching the package index")
+    os.makedirs(os.path.dirname(STAMP), exist_ok=True)
+    with open(STAMP, "a", encoding="utf-8"):
+        os.utime(STAMP)
+
+
+def main() -> None:
+    """Compare, then one transaction."""
+    module = AnsibleModule(
+        argument_spec={
+            "wanted": {"type": "list", "elements": "str", "required": True},
+            "unwanted": {"type": "list", "elements": "str", "default": []},
+            "index_minutes": {"type": "int", "default": 60},
+            "lock_seconds": {"type": "int", "default": 300},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    query = ["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package}\\n"]
+    now = states(module.run_command(query, check_rc=True)[1])
+    missing = sorted(p for p in set(given["wanted"]) if now.get(p) != "installed")
+    unwanted = set(given["unwanted"]) - set(given["wanted"])
+    purged = sorted(p for p in unwanted if now.get(p, "not-installed") != "not-installed")
+    result = {"installed": missing, "purged": purged, "index_refreshed": False, "changed": bool(missing or purged)}
+    if module.check_mode or not result["changed"]:
+        module.exit_json(**result)
+
+    options = ["-q", "-y", "-o", f"DPkg::Lock::Timeout={given['lock_seconds']}"]
+    if missing and index_is_old(given["index_minutes"], time.time()):
+        _refresh_index(module, options)
+        result["index_refreshed"] = True
+    keep = [o for word in ("confdef", "confold") for o in ("-o", f"Dpkg::Options::=--force-{word}")]
+    removals = [f"{package}-" for package in purged if now[package] == "installed"]
+    if missing or removals:
+        command = ["apt-get", *options, *keep, "--no-install-recommends", "--purge", "install", *missing, *removals]
+        _run(module, command, f"bringing {', '.join([*missing, *removals])} to the declared state")
+    left = [package for package in purged if now[package] != "installed"]
+    if left:  # removed earlier, configuration still there: no transaction of apt reaches those
+        _run(module, ["dpkg", "--purge", *left], f"purging the configuration of {', '.join(left)}")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
