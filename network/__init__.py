@@ -1,1 +1,1 @@
-
+"""Address plan, firewall intent and its renderings (pure), and the components made from them."""

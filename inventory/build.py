@@ -1,0 +1,110 @@
+"""From the region contract (docs/contracts.md, 3) to Ansible inventory data. Knows neither Pulumi nor the twin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fault import Fault
+from network.intent import Intent, from_data
+from network.renderings import node_rules
+from settings.facts import ADMIN_PORT
+
+SCHEMA = "stockade/region/1"
+# Debian's cloud images create this user, key only, with sudo.
+LOGIN = "admin"
+_ADMIN_KINDS = ("noc", "service_centre")
+
+
+def build(region: Mapping[str, Any], connection: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Inventory in the shape of Ansible's YAML inventory: `{"all": {"children": …, "vars": …}}`.
+
+    Groups: one per server role, `nodes` above them, and the stack's name with `_` for `-`. `connection` holds more host
+    variables per node name (an ssh key, a jump host); they win over the defaults.
+    Raises Fault for a contract of another schema, without nodes, or a connection of a node that does not exist.
+    """
+    names = expected_nodes(region)
+    strangers = sorted(set(connection) - set(names))
+    if strangers:
+        raise Fault(
+            f"connection details for {', '.join(strangers)}",
+            f"a connection belongs to a node of {region['stack']}",
+            f"nodes are {', '.join(names)}",
+        )
+    intent = from_data(region["intent"])
+    rules = {role: node_rules(intent, role) for role in {node["role"] for node in region["nodes"]}}
+    shared = {**_shared(region), "local_firewall_admin_networks": _admin_networks(intent)}
+    roles: dict[str, dict[str, Any]] = {}
+    for node in sorted(region["nodes"], key=lambda n: str(n["name"])):
+        own = _host(node, rules[node["role"]])
+        roles.setdefault(node["role"], {})[node["name"]] = {
+            **own,
+            **shared,
+            **connection.get(node["name"], {}),
+        }
+    children = {role: {"hosts": hosts} for role, hosts in sorted(roles.items())}
+    return {
+        "all": {
+            "children": {
+                "nodes": {"children": children},
+                group_name(region["stack"]): {"children": {"nodes": {}}},
+            },
+            "vars": {"ansible_user": LOGIN, "ansible_become": True, "ansible_become_user": "root"},
+        }
+    }
+
+
+def expected_nodes(region: Mapping[str, Any]) -> list[str]:
+    """Names of all nodes of a region, sorted. Raises Fault when there are none: nothing would be hardened or checked."""
+    if region.get("schema") != SCHEMA:
+        raise Fault(
+            f"region contract of schema {region.get('schema')!r}",
+            f"this version reads {SCHEMA}",
+            "write it again with this version",
+        )
+    names = sorted(str(node["name"]) for node in region.get("nodes", ()))
+    if not names or len(set(names)) != len(names):
+        raise Fault(
+            f"nodes {', '.join(names) or 'none'}",
+            "a region has nodes, each name once",
+            "write the region contract again",
+        )
+    return names
+
+
+def group_name(stack: str) -> str:
+    """The stack as an Ansible group: letters, digits and underscores."""
+    return stack.replace("-", "_")
+
+
+def _host(node: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "ansible_host": node["address"],
+        "stockade_node": node["name"],
+        "stockade_role": node["role"],
+        "stockade_zone": node["zone"],
+        "stockade_tier": node["tier"],
+        "local_firewall_inbound": rules["inbound"],
+        "local_firewall_outbound": rules["outbound"],
+    }
+
+
+def _shared(region: Mapping[str, Any]) -> dict[str, Any]:
+    """Host variables that every node of a region has alike; on the host, so that group_vars cannot shadow them."""
+    services, patching = region["services"], region["patching"]
+    proxy = services["package_proxy"]
+    return {
+        "time_sync_servers": [dict(server) for server in services["time_servers"]],
+        "patching_proxy": {"address": proxy["address"], "port": proxy["port"]},
+        "patching_window": patching["window"],
+        "patching_timezone": patching["timezone"],
+        "patching_reboot": patching["reboot"],
+        "audit_retention_days": region["retention"]["node_logs_days"],
+        "ssh_server_listen_port": ADMIN_PORT,
+    }
+
+
+def _admin_networks(intent: Intent) -> list[str]:
+    """Ranges of every NOC and service centre, IPv4 and IPv6, each once."""
+    sites = [endpoint for endpoint in intent.endpoints if endpoint.site_kind in _ADMIN_KINDS]
+    return list(dict.fromkeys(str(network) for site in sites for network in site.networks))

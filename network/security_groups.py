@@ -1,0 +1,96 @@
+"""The intent as security groups: one per server role, by reference inside the region, by range for the outside."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from fault import Fault
+from network.intent import Endpoint, Flow, Intent
+
+# Amazon VPC User Guide, "Amazon VPC quotas": 60 inbound and 60 outbound rules per security group, counted apart for
+# IPv4 and IPv6; a rule that names a group counts in both.
+MOST_RULES = 60
+
+
+@dataclass(frozen=True)
+class SgRule:
+    """One rule of a security group.
+
+    `peer_kind` role: `peer` is a role whose group is referenced (also across a peering inside one region);
+    cidr4, cidr6: `peer` is a range; aws_endpoints: `peer` is the VPC whose endpoint group is referenced.
+    `key` names the rule by what it does, so that adding another rule renames nothing.
+    """
+
+    direction: Literal["ingress", "egress"]
+    protocol: str
+    port: int
+    peer_kind: Literal["role", "cidr4", "cidr6", "aws_endpoints"]
+    peer: str
+    why: str
+
+    @property
+    def key(self) -> str:
+        """Unique within the group, stable: a resource name."""
+        peer = self.peer.replace("/", "_").replace(":", "-")
+        return f"{self.direction}-{self.protocol}-{self.port}-{self.peer_kind}-{peer}"
+
+
+def security_groups(intent: Intent) -> dict[str, list[SgRule]]:
+    """Rules per server role, every role present. Raises Fault when a group would exceed the quota of AWS."""
+    groups: dict[str, dict[str, SgRule]] = {role.name: {} for role in intent.roles()}
+    for flow in intent.flows:
+        if flow.target.kind == "platform":
+            continue
+        for owner, rule in _rules(flow):
+            groups[owner].setdefault(rule.key, rule)
+    rendered = {role: list(rules.values()) for role, rules in groups.items()}
+    for role, rules in rendered.items():
+        _check_quota(f"security group of role {role}", rules)
+    return rendered
+
+
+def endpoint_security_groups(intent: Intent) -> dict[str, list[SgRule]]:
+    """Rules of the group in front of a VPC's interface endpoints, per VPC that has a flow to them."""
+    groups: dict[str, dict[str, SgRule]] = {}
+    for flow in intent.flows:
+        if flow.target.kind == "aws_endpoints" and flow.target.vpc:
+            rule = SgRule("ingress", flow.protocol, flow.port, "role", flow.source.name, flow.why)
+            groups.setdefault(flow.target.vpc, {}).setdefault(rule.key, rule)
+    return {vpc: list(rules.values()) for vpc, rules in groups.items()}
+
+
+def _rules(flow: Flow) -> Iterator[tuple[str, SgRule]]:
+    if flow.target.kind == "role":
+        for kind, peer in _peers(flow.source):
+            yield flow.target.name, SgRule("ingress", flow.protocol, flow.port, kind, peer, flow.why)
+    if flow.source.kind == "role":
+        for kind, peer in _peers(flow.target):
+            yield flow.source.name, SgRule("egress", flow.protocol, flow.port, kind, peer, flow.why)
+
+
+def _peers(endpoint: Endpoint) -> Iterator[tuple[Literal["role", "cidr4", "cidr6", "aws_endpoints"], str]]:
+    if endpoint.kind == "role":
+        yield "role", endpoint.name
+    elif endpoint.kind == "aws_endpoints":
+        yield "aws_endpoints", endpoint.name
+    else:
+        for network in endpoint.networks:
+            yield ("cidr4" if network.version == 4 else "cidr6"), str(network)
+
+
+def _check_quota(what: str, rules: list[SgRule]) -> None:
+    counts: Counter[tuple[str, int]] = Counter()
+    for rule in rules:
+        counts.update(
+            (rule.direction, v) for v in (4, 6) if rule.peer_kind != ("cidr6" if v == 4 else "cidr4")
+        )
+    for (direction, version), number in sorted(counts.items()):
+        if number > MOST_RULES:
+            raise Fault(
+                f"{what}: {number} {direction} rules for IPv{version}",
+                f"AWS takes {MOST_RULES} per direction and family",
+                "merge neighbouring site ranges into one, or split the role in two with fewer flows each",
+            )

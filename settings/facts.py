@@ -1,0 +1,67 @@
+"""Facts that the rules of the settings rest on, each with its source and the day it was read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+
+@dataclass(frozen=True)
+class Jurisdiction:
+    """A territory whose law binds the data: the AWS regions inside it and how long logs are kept at least."""
+
+    name: str
+    regions: tuple[str, ...]
+    log_days: int
+    log_source: str
+
+
+# AWS regions by country: AWS General Reference, "Regions and Availability Zones".
+# London (eu-west-2) and Zurich (eu-central-2) carry an eu- prefix but lie outside the European Union.
+_EU_REGIONS = ("eu-central-1", "eu-west-1", "eu-west-3", "eu-north-1", "eu-south-1", "eu-south-2")
+
+_CERT_IN = (
+    "CERT-In Directions No. 20(3)/2022-CERT-In of 28 April 2022, direction (iv): logs of all ICT systems "
+    "for a rolling 180 days, within the Indian jurisdiction"
+)
+_HOUSE = "this project's floor, the same everywhere so that evidence of two regions compares"
+
+JURISDICTIONS: dict[str, Jurisdiction] = {
+    "IN": Jurisdiction("India", ("ap-south-1", "ap-south-2"), 180, _CERT_IN),
+    "EU": Jurisdiction("the European Union", _EU_REGIONS, 180, _HOUSE),
+    "DE": Jurisdiction("Germany", ("eu-central-1",), 180, _HOUSE),
+}
+
+# CloudWatch Logs accepts these retention periods only.
+# Source: Amazon CloudWatch Logs API Reference, PutRetentionPolicy, retentionInDays.
+LOG_GROUP_DAYS = (180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+
+# Three zones: quorum systems survive the loss of one, and the requirement asks for three.
+LEAST_ZONES = 3
+
+# The plan of a VPC: its block is cut into one slot per tier, each slot into one block per zone letter. Slots are
+# fixed by name, so that adding or removing a tier or a zone moves nothing. The fourth tier slot is kept free.
+TIER_SLOTS = {"public": 0, "private": 1, "isolated": 2}
+TIER_BITS = 2
+ZONE_LETTERS = "abcdefgh"
+ZONE_BITS = 3
+
+# Amazon VPC User Guide, "VPC CIDR blocks" and "Subnet CIDR blocks" (a VPC is /16 to /28, a subnet /28 at the smallest,
+# the first four addresses and the last one of a subnet are reserved).
+WIDEST_VPC = 16
+SMALLEST_SUBNET = 28
+SMALLEST_VPC = SMALLEST_SUBNET - TIER_BITS - ZONE_BITS
+RESERVED_PER_SUBNET = 5
+# Interface endpoints and load balancers take addresses of the same subnets; this many are kept for them.
+KEPT_PER_SUBNET = 8
+
+# RFC 1918 section 3; RFC 6598 (shared address space).
+PRIVATE_V4 = tuple(IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
+
+# The widest range a site may declare, by kind, as prefix lengths (IPv4, IPv6): administration comes from few places.
+WIDEST_RANGE = {"noc": (16, 32), "service_centre": (16, 32), "customer": (8, 32)}
+
+ADMIN_PORT = 22
+# Ports of administration; never from the internet or from a customer's site.
+ADMIN_PORTS = {22: "ssh", 3389: "RDP", 5985: "WinRM", 5986: "WinRM over TLS"}
+TIME_PORT = 123

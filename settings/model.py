@@ -1,0 +1,231 @@
+"""The settings of one region: frozen, typed, unknown keys refused. Rules across fields are in `rules_*.py`."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from settings.problems import Broken
+
+
+class Tier(StrEnum):
+    """How far a subnet may talk: public (internet gateway), private (NAT), isolated (no default route)."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    ISOLATED = "isolated"
+
+
+class SiteKind(StrEnum):
+    """What a site is for: operating the region, servicing it, or using it."""
+
+    NOC = "noc"
+    SERVICE_CENTRE = "service_centre"
+    CUSTOMER = "customer"
+
+
+class Protocol(StrEnum):
+    """Transport of a firewall rule."""
+
+    TCP = "tcp"
+    UDP = "udp"
+
+
+def _quoted(value: Any) -> Any:
+    if isinstance(value, int):
+        raise Broken("an account number is text (leading zeros count)", "put it in quotes")
+    return value
+
+
+def _account(value: str) -> str:
+    if not re.fullmatch(r"\d{12}", value):
+        raise Broken("an AWS account number has 12 digits", 'write it as "111122223333"')
+    return value
+
+
+def _image(value: str) -> str:
+    if not re.fullmatch(r"ami-[0-9a-f]{17}", value):
+        raise Broken(
+            "an image is pinned by its id: ami- and 17 hexadecimal digits", "look it up for this region"
+        )
+    return value
+
+
+def _window(value: str) -> str:
+    match = re.fullmatch(
+        r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", value
+    )
+    if match is None:
+        raise Broken(
+            "a window is a day and two times of that day",
+            'write it as "Sun 01:00-04:00" (Mon Tue Wed Thu Fri Sat Sun)',
+        )
+    if (match[2], match[3]) >= (match[4], match[5]):
+        raise Broken("a window ends after it begins, on the same day", "swap the times or split the window")
+    return value
+
+
+def _zone_name(value: str) -> str:
+    known = zoneinfo.available_timezones()
+    if not known:
+        raise Broken("time zones come from the tz database, which this machine lacks", "apt install tzdata")
+    if value not in known:
+        raise Broken(
+            "a time zone has a name in the IANA tz database", "use a name such as Asia/Kolkata or Etc/UTC"
+        )
+    return value
+
+
+def _strict_network(value: Any) -> Any:
+    # An integer or bytes would be taken for a packed address by `ipaddress`.
+    if not isinstance(value, str | IPv4Network | IPv6Network):
+        raise Broken("a range is text in CIDR notation", "write it as 10.20.0.0/16")
+    if isinstance(value, str) and "/" not in value:
+        raise Broken("a range names its prefix length", f"write {value}/32 if one address is meant")
+    return value
+
+
+Account = Annotated[str, BeforeValidator(_quoted), AfterValidator(_account)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
+# Becomes part of host names (no underscore) and an Ansible group (no hyphen).
+RoleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$")]
+Region = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d$")]
+Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
+Days = Annotated[int, Field(ge=1, le=3653, strict=True)]
+Network4 = Annotated[IPv4Network, BeforeValidator(_strict_network)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_strict_network)]
+Words = Annotated[tuple[str, ...], Field(min_length=1)]
+Reason = Annotated[str, Field(min_length=3, max_length=200)]
+
+
+class Model(BaseModel):
+    """Frozen; unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Residency(Model):
+    """Where data may lie."""
+
+    jurisdiction: str = Field(description="territory whose law binds the data, e.g. IN, EU, DE")
+    allowed_regions: tuple[Region, ...] = Field(
+        min_length=1, description="AWS regions anything may ever be created in; all inside the jurisdiction"
+    )
+
+
+class Vpc(Model):
+    """One virtual private cloud."""
+
+    cidr: Network4 = Field(description="IPv4 block, RFC 1918 or RFC 6598, /16 to /23")
+    tiers: tuple[Tier, ...] = Field(min_length=1, description="tiers of subnets it has, over all zones")
+
+
+class ServerRole(Model):
+    """A kind of server and where its nodes stand."""
+
+    vpc: str = Field(description="name of its VPC")
+    tier: Tier = Field(description="tier of its subnets")
+    count: int = Field(ge=1, le=300, strict=True, description="number of nodes, spread over the zones")
+    instance_type: str = Field(pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$", description="EC2 instance type")
+
+
+class Image(Model):
+    """The machine image of every node."""
+
+    id: Annotated[str, AfterValidator(_image)] = Field(description="pinned AMI id of this region")
+    owner: Account = Field(description="account that publishes it; compared at preview")
+
+
+class Site(Model):
+    """A place outside the region, connected by VPN."""
+
+    kind: SiteKind = Field(description="noc, service_centre or customer")
+    gateway: IPv4Address = Field(description="public address of its VPN gateway")
+    ranges: tuple[Network, ...] = Field(min_length=1, description="address ranges behind the gateway")
+    vpcs: tuple[str, ...] = Field(min_length=1, description="VPCs its tunnels lead to")
+    asn: int = Field(
+        ge=1, le=4294967294, strict=True, description="BGP autonomous system number of its gateway"
+    )
+
+
+class PackageProxy(Model):
+    """Caching proxy through which nodes get signed packages."""
+
+    address: IPv4Address = Field(description="its address, inside the range of a NOC or service centre")
+    port: Port = Field(description="its TCP port")
+
+
+class TimeServer(Model):
+    """One source of time."""
+
+    address: IPv4Address = Field(description="its address, inside the range of a NOC or service centre")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*[a-z0-9]$", max_length=253, description="its host name")
+    source: str = Field(min_length=3, description="what its time is traceable to, for the auditor")
+    nts: bool = Field(strict=True, description="whether it speaks Network Time Security (RFC 8915)")
+
+
+class Services(Model):
+    """Shared services the nodes use."""
+
+    package_proxy: PackageProxy = Field(description="where packages come from")
+    time_servers: tuple[TimeServer, ...] = Field(min_length=1, description="where time comes from")
+
+
+class Limit(Model):
+    """Throttle per source address."""
+
+    connections: int = Field(ge=1, le=65535, strict=True, description="concurrent connections per source")
+    rate: int = Field(ge=1, le=65535, strict=True, description="new connections per second per source")
+
+
+class FirewallRule(Model):
+    """Who may reach whom, and why. Everything else is refused."""
+
+    from_: Words = Field(alias="from", description="server roles, kinds of site, or internet")
+    to: Words = Field(description="server roles, kinds of site, package_proxy, time_servers, aws_endpoints")
+    protocol: Protocol = Field(description="tcp or udp")
+    port: Port = Field(description="destination port")
+    why: Reason = Field(description="the reason, in words; it becomes the rule's description everywhere")
+    limit: Limit | None = Field(default=None, description="throttle per source; mandatory from internet")
+
+
+class Retention(Model):
+    """How long things are kept, in days."""
+
+    flow_logs_days: Days = Field(description="VPC flow logs")
+    access_logs_days: Days = Field(description="access logs of buckets")
+    noncurrent_days: Days = Field(description="replaced versions of objects")
+    node_logs_days: Days = Field(description="audit records and logs on the nodes")
+
+
+class Patching(Model):
+    """When updates are installed."""
+
+    window: Annotated[str, AfterValidator(_window)] = Field(description='day and times, "Sun 01:00-04:00"')
+    timezone: Annotated[str, AfterValidator(_zone_name)] = Field(description="IANA time zone of the window")
+    reboot: Literal["when_required", "never"] = Field(description="whether a recorded reason reboots a node")
+
+
+class Settings(Model):
+    """Everything one region is made from. Build it with `settings.load` or `settings.parse`."""
+
+    region: Region = Field(description="AWS region of the stack")
+    account: Account = Field(description="AWS account of the stack; any other is refused by the provider")
+    owner: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.:/=+@-]{1,63}$", description="team, as a tag on everything"
+    )
+    residency: Residency = Field(description="where data may lie")
+    zones: tuple[str, ...] = Field(min_length=1, description="availability zones, three or more")
+    vpcs: dict[Name, Vpc] = Field(min_length=1, description="VPCs by name")
+    server_roles: dict[RoleName, ServerRole] = Field(min_length=1, description="server roles by name")
+    image: Image = Field(description="machine image of the nodes")
+    sites: dict[Name, Site] = Field(description="places that are connected by VPN, by name; at least one NOC")
+    services: Services = Field(description="shared services the nodes use")
+    firewall: tuple[FirewallRule, ...] = Field(min_length=1, description="the firewall intent, written once")
+    retention: Retention = Field(description="how long things are kept")
+    patching: Patching = Field(description="when updates are installed")

@@ -1,0 +1,133 @@
+"""Reading a stack file, and what Pulumi hands over, into Settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fault import Fault
+from settings import draft as drafts
+from settings import rules_firewall, rules_region
+from settings.draft import Draft
+from settings.model import Settings
+from settings.problems import Problem, SettingsError, show
+
+PREFIX = "stockade:"
+DISABLED = "pulumi:disable-default-providers"
+# What Pulumi itself may write beside `config` (Pulumi stack settings file reference).
+PULUMIS_OWN = frozenset(("secretsprovider", "encryptedkey", "encryptionsalt", "environment"))
+_TEXT_FIELDS = frozenset(("region", "account", "owner"))
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML where a key stands once: the second of two equal keys would win silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if key in seen:
+                where = f"line {key_node.start_mark.line + 1}"
+                raise SettingsError(
+                    [Problem(str(key), where, "a key stands once", "remove or merge one of the two")]
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def violations(draft: Draft) -> list[Problem]:
+    """Every rule across fields that the draft breaks."""
+    rules = (*rules_region.RULES, *rules_firewall.RULES)
+    return [problem for rule in rules for problem in rule(draft)]
+
+
+def parse(mapping: Mapping[str, Any]) -> Settings:
+    """Settings from the un-prefixed mapping; raises SettingsError with all problems at once."""
+    return _parse(mapping, [])
+
+
+def parse_config(config: Mapping[str, str]) -> Settings:
+    """Settings from Pulumi's own configuration: `stockade:key` to text, JSON where the value has structure."""
+    mapping: dict[str, Any] = {}
+    for key, text in config.items():
+        if not key.startswith(PREFIX):
+            continue
+        name = key.removeprefix(PREFIX)
+        try:
+            mapping[name] = text if name in _TEXT_FIELDS else json.loads(text)
+        except ValueError:
+            mapping[name] = text
+    return _parse(mapping, [])
+
+
+def load(stack: str, root: Path) -> Settings:
+    """Read `<root>/Pulumi.<stack>.yaml`. Raises Fault when there is none, SettingsError for what is wrong in it."""
+    path = root / f"Pulumi.{stack}.yaml"
+    if not path.is_file():
+        known = sorted(p.name.split(".")[1] for p in root.glob("Pulumi.*.yaml"))
+        raise Fault(
+            f"no stack {stack!r}",
+            f"a stack is a file Pulumi.<stack>.yaml in {root.resolve().name}/",
+            f"choose from {', '.join(known)}" if known else "add one",
+        )
+    try:
+        data = yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506 - a SafeLoader, see above
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            [Problem(path.name, show(str(error)), "a stack file is YAML", "correct the syntax")]
+        ) from error
+    problems: list[Problem] = []
+    return _parse(_config_of(path, data, problems), problems)
+
+
+def _parse(mapping: Mapping[str, Any], problems: list[Problem]) -> Settings:
+    draft, found = drafts.read(mapping)
+    problems += found
+    problems += violations(draft)
+    if problems:
+        raise SettingsError(problems)
+    return Settings.model_validate(dict(mapping))
+
+
+def _config_of(path: Path, data: Any, problems: list[Problem]) -> dict[str, Any]:
+    """The stockade: keys without their prefix; whatever else stands in the file is judged here."""
+    if not isinstance(data, dict) or not isinstance(data.get("config"), dict):
+        raise SettingsError(
+            [
+                Problem(
+                    path.name, show(data), "a stack file has a mapping `config`", "see Pulumi.in-mumbai.yaml"
+                )
+            ]
+        )
+    for key in data:
+        if key != "config" and key not in PULUMIS_OWN:
+            problems.append(Problem(str(key), show(data[key]), "unknown keys are refused", "remove it"))
+    config = data["config"]
+    for key, value in config.items():
+        if not str(key).startswith(PREFIX) and key != DISABLED:
+            problems.append(_foreign(str(key), value))
+    if config.get(DISABLED) != ["*"]:
+        problems.append(
+            Problem(
+                DISABLED,
+                show(config.get(DISABLED, "missing")),
+                "default providers are disabled, so that nothing lands in another region or account",
+                f'set {DISABLED}: ["*"]',
+            )
+        )
+    return {str(k).removeprefix(PREFIX): v for k, v in config.items() if str(k).startswith(PREFIX)}
+
+
+def _foreign(key: str, value: Any) -> Problem:
+    if key.startswith("aws:"):
+        return Problem(
+            key,
+            show(value),
+            "the provider is explicit: made from stockade:region and stockade:account",
+            "remove it and set the stockade: key",
+        )
+    return Problem(key, show(value), "unknown keys are refused", f"remove it; settings start with {PREFIX}")
