@@ -8,6 +8,7 @@ import pytest
 
 from report.model import Status
 from verify.evidence import redact
+from verify.subjects import Missing
 
 NOT_APPLICABLE = "not applicable: "
 MESSAGE_LIMIT = 1200
@@ -30,6 +31,8 @@ def judge(excinfo: pytest.ExceptionInfo[BaseException] | None, phase: str) -> tu
         return Status.FAIL, _clean(f"skipped without `not applicable: reason`: {reason or 'no reason'}")
     if isinstance(value, pytest.xfail.Exception):
         return Status.FAIL, _clean(f"xfail hides a failure and is not allowed here: {value.msg}")
+    if isinstance(value, Missing):
+        return Status.FAIL, _clean(str(value))
     if phase == "call" and isinstance(value, (AssertionError, pytest.fail.Exception)):
         return Status.FAIL, _clean(_own_words(str(value)) or "assertion failed without a message")
     where = "" if phase == "call" else f"{phase}: "

@@ -10,6 +10,7 @@ Exit codes: 0 every control passes, is waived or not applicable; 1 a control fai
 from __future__ import annotations
 
 import fnmatch
+import json
 import os
 import sys
 from collections.abc import Generator
@@ -24,13 +25,14 @@ from controls.waivers import load_waivers
 from fault import WRONG_USE, Fault
 from report import junit, summary
 from report.model import Report, Status
+from verify.account import AccountFault
 from verify.collection import check_items, expand_nodes
 from verify.fleet import Fleet, read_contract, read_fleet
 from verify.judgement import Judgement
 from verify.outcome import as_data, judge
 from verify.progress import Progress
 from verify.session import Reach, run_session
-from verify.subjects import Resource
+from verify.subjects import Missing, Resource
 
 ROOT = Path(__file__).resolve().parents[1]
 STATE = pytest.StashKey["State"]()
@@ -207,11 +209,14 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
     recorder.start()
     for value in _parameters(item).values():
         if isinstance(value, Resource):
-            recorder.note(value.source or value.id, str(value.data) if value.data else "")
+            data = json.dumps(value.data, default=str) if value.data else ""
+            recorder.note(f"{value.source} → {value.id}", data)
             if value.error:
-                raise RuntimeError(value.problem)
+                raise AccountFault(value.problem)
+            if value.absent:
+                pytest.skip(f"not applicable: the region has no {value.kind.replace('_', ' ')} of this kind")
             if value.problem:
-                pytest.fail(value.problem, pytrace=False)
+                raise Missing(value.problem)
     return (yield)
 
 

@@ -1,3 +1,3 @@
 """The suite that users run against their account: `pytest tests/cloud --region …/region.json`."""
 
-pytest_plugins = ["verify.plugin"]
+pytest_plugins = ["verify.plugin", "verify.cloud"]

@@ -1,0 +1,97 @@
+"""What the firewall intent of the region contract means for security groups, and what the groups really say.
+
+Written from the contract's flows on purpose, without the program's own rendering: two readings of one
+intent that
+agree are worth more than one that agrees with itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from verify.subjects import Resource
+
+Contract = dict[str, Any]
+
+
+@dataclass(frozen=True, order=True)
+class Rule:
+    """One permission: a peer is a range or a security group id."""
+
+    direction: str
+    protocol: str
+    low: int
+    high: int
+    peer: str
+
+    def __str__(self) -> str:
+        ports = str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
+        return f"{self.direction} {self.protocol} {ports} {self.peer}"
+
+
+def actual(group: Resource) -> set[Rule]:
+    """Every permission a security group gives, one peer each. Port -1 stands for all."""
+    found = set()
+    for key, direction in (("IpPermissions", "ingress"), ("IpPermissionsEgress", "egress")):
+        for permission in group.get(key, []):
+            peers = [r["CidrIp"] for r in permission.get("IpRanges", [])]
+            peers += [r["CidrIpv6"] for r in permission.get("Ipv6Ranges", [])]
+            peers += [r["GroupId"] for r in permission.get("UserIdGroupPairs", [])]
+            peers += [r["PrefixListId"] for r in permission.get("PrefixListIds", [])]
+            ports = (permission.get("FromPort", -1), permission.get("ToPort", -1))
+            found |= {Rule(direction, permission["IpProtocol"], *ports, peer) for peer in peers}
+    return found
+
+
+def intended(contract: Contract, role: str, endpoint_groups: dict[str, set[str]]) -> set[Rule]:
+    """The permissions that the intent gives a server role's group, no more and no less.
+
+    `endpoint_groups`: VPC name → ids of the groups in front of its interface endpoints.
+    """
+    groups = {node["role"]: node["security_group"] for node in contract["nodes"]}
+    found: set[Rule] = set()
+    for flow in contract["intent"]["flows"]:
+        if flow["target"]["kind"] == "platform":  # resolver, DHCP, metadata: AWS filters these by no group
+            continue
+        for end, other, direction in (("target", "source", "ingress"), ("source", "target", "egress")):
+            if flow[end]["kind"] == "role" and flow[end]["name"] == role:
+                peers = _peers(flow[other], groups, endpoint_groups)
+                found |= {Rule(direction, flow["protocol"], flow["port"], flow["port"], peer) for peer in
+                peers}
+    return found
+
+
+def _peers(endpoint: dict[str, Any], groups: dict[str, str], endpoint_groups: dict[str, set[str]]) ->
+set[str]:
+    if endpoint["kind"] == "role":
+        return {groups.get(endpoint["name"], f"group of {endpoint['name']}")}
+    if endpoint["kind"] == "aws_endpoints":
+        return endpoint_groups.get(endpoint["name"]) or {f"endpoint group of {endpoint['name']}"}
+    return set(endpoint["networks"])
+
+
+def endpoint_groups(contract: Contract, endpoints: list[Resource]) -> dict[str, set[str]]:
+    """VPC name → ids of the security groups in front of its interface endpoints."""
+    names = {vpc["id"]: name for name, vpc in contract["vpcs"].items()}
+    found: dict[str, set[str]] = {}
+    for endpoint in endpoints:
+        if endpoint.get("VpcEndpointType", "").lower() == "interface":
+            ids = {group["GroupId"] for group in endpoint.get("Groups", [])}
+            found.setdefault(names.get(endpoint["VpcId"], endpoint["VpcId"]), set()).update(ids)
+    return found
+
+
+def internet_ports(contract: Contract, role: str | None) -> set[tuple[str, int]]:
+    """(protocol, port) that the intent opens to the internet on a server role."""
+    return {
+        (flow["protocol"], flow["port"])
+        for flow in contract["intent"]["flows"]
+        if flow["source"]["kind"] == "internet" and flow["target"]["name"] == role
+    }
+
+
+def administration_ranges(contract: Contract) -> set[str]:
+    """The ranges of the NOC and the service centres, the only places administration comes from."""
+    sites = contract["sites"].values()
+    return {cidr for site in sites if site["kind"] in ("noc", "service_centre") for cidr in site["ranges"]}
