@@ -57,13 +57,15 @@ def intended(contract: Contract, role: str, endpoint_groups: dict[str, set[str]]
         for end, other, direction in (("target", "source", "ingress"), ("source", "target", "egress")):
             if flow[end]["kind"] == "role" and flow[end]["name"] == role:
                 peers = _peers(flow[other], groups, endpoint_groups)
-                found |= {Rule(direction, flow["protocol"], flow["port"], flow["port"], peer) for peer in
-                peers}
+                found |= {
+                    Rule(direction, flow["protocol"], flow["port"], flow["port"], peer) for peer in peers
+                }
     return found
 
 
-def _peers(endpoint: dict[str, Any], groups: dict[str, str], endpoint_groups: dict[str, set[str]]) ->
-set[str]:
+def _peers(
+    endpoint: dict[str, Any], groups: dict[str, str], endpoint_groups: dict[str, set[str]]
+) -> set[str]:
     if endpoint["kind"] == "role":
         return {groups.get(endpoint["name"], f"group of {endpoint['name']}")}
     if endpoint["kind"] == "aws_endpoints":

@@ -25,18 +25,20 @@ def judge(excinfo: pytest.ExceptionInfo[BaseException] | None, phase: str) -> tu
         return (Status.PASS, "") if phase == "call" else None
     value = excinfo.value
     if isinstance(value, pytest.skip.Exception):
-        reason = str(value.msg)
-        if reason.startswith(NOT_APPLICABLE) and reason[len(NOT_APPLICABLE) :].strip():
-            return Status.NOT_APPLICABLE, _clean(reason[len(NOT_APPLICABLE) :])
-        return Status.FAIL, _clean(f"skipped without `not applicable: reason`: {reason or 'no reason'}")
+        return _judge_skip(str(value.msg))
     if isinstance(value, pytest.xfail.Exception):
         return Status.FAIL, _clean(f"xfail hides a failure and is not allowed here: {value.msg}")
-    if isinstance(value, Missing):
-        return Status.FAIL, _clean(str(value))
-    if phase == "call" and isinstance(value, (AssertionError, pytest.fail.Exception)):
+    decided = phase == "call" and isinstance(value, (AssertionError, pytest.fail.Exception))
+    if decided or isinstance(value, Missing):
         return Status.FAIL, _clean(_own_words(str(value)) or "assertion failed without a message")
     where = "" if phase == "call" else f"{phase}: "
     return Status.ERROR, _clean(f"{where}{_sentence(value)}")
+
+
+def _judge_skip(reason: str) -> tuple[Status, str]:
+    if reason.startswith(NOT_APPLICABLE) and reason[len(NOT_APPLICABLE) :].strip():
+        return Status.NOT_APPLICABLE, _clean(reason[len(NOT_APPLICABLE) :])
+    return Status.FAIL, _clean(f"skipped without `not applicable: reason`: {reason or 'no reason'}")
 
 
 def _own_words(text: str) -> str:
