@@ -1,0 +1,87 @@
+"""The Pulumi program: settings → one provider → components → exports. Run by `pulumi up` and by the twin alike."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_aws as aws
+from pulumi.runtime.config import CONFIG, get_config_env
+
+import settings
+from fault import Fault
+from iam.account import AccountBaseline
+from iam.roles import NodeRoles, NodeRolesArgs
+from network.component import Network, NetworkArgs
+from network.intent import Intent, resolve
+from nodes.component import Nodes, NodesArgs
+from outputs import region_contract
+from settings import Settings
+from storage.component import Storage, StorageArgs
+from storage.keys import Keys, KeysArgs
+
+
+def configuration() -> Settings:
+    """The stack's settings; what is wrong in them comes as lines of text, not as a traceback."""
+    try:
+        # All keys at once: asking Pulumi for the keys we know would overlook those we do not know.
+        return settings.parse_config({**get_config_env(), **CONFIG.get()})
+    except (settings.SettingsError, Fault) as error:
+        raise pulumi.RunError(str(error)) from error
+
+
+def explicit_provider(config: Settings, stack: str) -> aws.Provider:
+    """The one provider: it refuses any account but the stack's, and tags everything it makes."""
+    tags = {"stockade:stack": stack, "stockade:owner": config.owner, "stockade:made-by": "pulumi"}
+    return aws.Provider(
+        "aws",
+        region=config.region,
+        allowed_account_ids=[config.account],
+        default_tags=aws.ProviderDefaultTagsArgs(tags=tags),
+    )
+
+
+def build(config: Settings, intent: Intent, stack: str) -> None:
+    """Every component of the region, in the order of what needs what, and the region contract as an output."""
+    ours = pulumi.ResourceOptions(provider=explicit_provider(config, stack))
+    account, region, logs = config.account, config.region, f"/stockade/{stack}"
+    # VPN tunnels log under a prefix that AWS asks for; see network/vpn.py.
+    patterns = (f"{logs}/*", f"/aws/vendedlogs{logs}/*")
+    keys = Keys("keys", KeysArgs(account, region, stack, patterns), ours)
+    network = Network("network", NetworkArgs(config, intent, keys.logs.arn, logs), ours)
+    kept = config.retention
+    storage = Storage(
+        "storage", StorageArgs(account, stack, keys.data.arn, kept.noncurrent_days, kept.access_logs_days), ours
+    )
+    AccountBaseline("account", ours)
+    roles = NodeRoles(
+        "node-roles",
+        NodeRolesArgs(
+            account=account,
+            region=region,
+            allowed_regions=config.residency.allowed_regions,
+            stack=stack,
+            roles=list(config.server_roles),
+            bucket_arn=storage.data.arn,
+            key_arn=keys.data.arn,
+            endpoints=network.storage_endpoints(),
+        ),
+        ours,
+    )
+    nodes = Nodes(
+        "nodes",
+        NodesArgs(
+            settings=config,
+            subnets={key: {k: s.id for k, s in vpc.subnets.items()} for key, vpc in network.vpcs.items()},
+            security_groups={key: group.id for key, group in network.groups.roles.items()},
+            instance_profiles={key: profile.arn for key, profile in roles.profiles.items()},
+            volume_key_arn=keys.volumes.arn,
+        ),
+        ours,
+    )
+    pulumi.export("region", region_contract(config, intent, network, storage, keys, roles, nodes))
+    addresses = {node: made.public_ip for fleet in nodes.fleets.values() for node, made in fleet.addresses.items()}
+    pulumi.export("public_addresses", addresses)
+    pulumi.export("data_bucket", storage.data.name)
+
+
+CONFIGURATION = configuration()
+build(CONFIGURATION, resolve(CONFIGURATION), pulumi.get_stack())

@@ -1,0 +1,146 @@
+"""Nothing is open to everybody that the firewall intent does not open, and nothing becomes public by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_network
+
+from guardrails.encryption import BUCKET, companion_of
+from guardrails.model import Bounds, Finding, Guardrail, Planned, at, differing, listed, of_type
+
+INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+GROUP = "aws:ec2/securityGroup:SecurityGroup"
+LEGACY_RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
+ROUTE = "aws:ec2/route:Route"
+PUBLIC_BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+CLOSED = dict.fromkeys(("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True)
+# A prefix so short that it means "anybody", whether or not it is written 0.0.0.0/0.
+WIDE = {4: 7, 6: 15}
+
+
+def _everybody(cidr: object) -> bool:
+    if not isinstance(cidr, str):
+        return False
+    network = ip_network(cidr, strict=False)
+    return network.prefixlen <= WIDE[network.version]
+
+
+def ingress_intended(resources: Sequence[Planned], bounds: Bounds) -> Iterator[Finding]:
+    """Only what the intent opens to the internet is open to it, port by port."""
+    for rule in of_type(resources, INGRESS):
+        inputs = rule["inputs"]
+        if not (_everybody(inputs.get("cidrIpv4")) or _everybody(inputs.get("cidrIpv6"))):
+            continue
+        opened = (inputs.get("ipProtocol"), inputs.get("fromPort"))
+        if inputs.get("fromPort") != inputs.get("toPort") or opened not in bounds.public:
+            yield Finding(
+                "ingress-intended",
+                rule["urn"],
+                f"open to everybody: {inputs.get('ipProtocol')} {inputs.get('fromPort')}-{inputs.get('toPort')}",
+                "open only what the stack's firewall opens to the internet",
+            )
+
+
+def rules_apart(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
+    """Rules are resources of their own: inline rules and rule resources undo each other at every update."""
+    for group in of_type(resources, GROUP):
+        if listed(group["inputs"].get("ingress")) or listed(group["inputs"].get("egress")):
+            yield Finding("rules-apart", group["urn"], "it has inline rules", "use rule resources")
+    for rule in of_type(resources, LEGACY_RULE):
+        yield Finding("rules-apart", rule["urn"], "it is a legacy rule", "use an ingress or egress rule")
+
+
+def defaults_stripped(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
+    """Each VPC's default group, ACL and route table are adopted and empty."""
+    empty = {
+        "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": ("ingress", "egress"),
+        "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl": ("ingress", "egress"),
+        "aws:ec2/defaultRouteTable:DefaultRouteTable": ("routes",),
+    }
+    vpcs = list(of_type(resources, "aws:ec2/vpc:Vpc"))
+    for kind, rules in empty.items():
+        adopted = list(of_type(resources, kind))
+        for vpc in vpcs:
+            if not any(found["parent"] == vpc["parent"] for found in adopted):
+                yield Finding(
+                    "default-stripped", vpc["urn"], f"no {kind.rpartition(':')[2]}", "adopt it without rules"
+                )
+        for found in adopted:
+            for name in rules:
+                if listed(found["inputs"].get(name)):
+                    yield Finding("default-stripped", found["urn"], f"it has {name}", "leave it empty")
+
+
+def no_public_addresses(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
+    """No subnet and no instance takes a public address by itself."""
+    for subnet in of_type(resources, "aws:ec2/subnet:Subnet"):
+        if at(subnet["inputs"], "mapPublicIpOnLaunch"):
+            yield Finding("address-stated", subnet["urn"], "it hands out public addresses", "switch it off")
+    for instance in of_type(resources, "aws:ec2/instance:Instance"):
+        if at(instance["inputs"], "associatePublicIpAddress"):
+            yield Finding("address-stated", instance["urn"], "it asks for one", "use an Elastic IP")
+    for template in of_type(resources, "aws:ec2/launchTemplate:LaunchTemplate"):
+        for interface in listed(template["inputs"].get("networkInterfaces")):
+            if str(interface.get("associatePublicIpAddress", False)).lower() == "true":
+                yield Finding("address-stated", template["urn"], "it asks for one", "use an Elastic IP")
+
+
+def isolated_has_no_way_out(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
+    """No route table of the isolated tier has a route to everybody."""
+    isolated = {
+        (table["parent"], table["name"])
+        for table in of_type(resources, "aws:ec2/routeTable:RouteTable")
+        if at(table["inputs"], "tags.stockade:tier") == "isolated"
+    }
+    for route in of_type(resources, ROUTE):
+        inputs = route["inputs"]
+        wide = _everybody(inputs.get("destinationCidrBlock")) or _everybody(
+            inputs.get("destinationIpv6CidrBlock")
+        )
+        names = [name for parent, name in isolated if parent == route["parent"]]
+        if wide and any(route["name"].startswith(f"{name}-") for name in names):
+            yield Finding("isolated-closed", route["urn"], "a default route", "isolated tiers have none")
+
+
+def buckets_closed(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
+    """Each bucket, and the account as a whole, blocks public access in all four ways."""
+    blocks = list(of_type(resources, PUBLIC_BLOCK))
+    for bucket in of_type(resources, BUCKET):
+        if not any(companion_of(bucket, block) for block in blocks):
+            yield Finding("bucket-closed", bucket["urn"], "no public access block", "add one")
+    account = list(of_type(resources, "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock"))
+    if not account:
+        yield Finding("bucket-closed", "-", "the account does not block public access", "block it")
+    for block in [*blocks, *account]:
+        for problem in differing(block["inputs"], CLOSED):
+            yield Finding("bucket-closed", block["urn"], problem, "block all four")
+
+
+def metadata_by_token(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
+    """Instance metadata answers session tokens only, one hop away; in every template and by default."""
+    wanted = {"httpTokens": "required", "httpPutResponseHopLimit": 1}
+    for template in of_type(resources, "aws:ec2/launchTemplate:LaunchTemplate"):
+        for problem in differing(at(template["inputs"], "metadataOptions") or {}, wanted):
+            yield Finding("metadata-token", template["urn"], problem, "require IMDSv2")
+    defaults = list(of_type(resources, "aws:ec2/instanceMetadataDefaults:InstanceMetadataDefaults"))
+    if not defaults:
+        yield Finding("metadata-token", "-", "no metadata defaults for the region", "set them")
+    for found in defaults:
+        for problem in differing(found["inputs"], wanted):
+            yield Finding("metadata-token", found["urn"], problem, "require IMDSv2")
+    for instance in of_type(resources, "aws:ec2/instance:Instance"):
+        if "launchTemplate" in instance["inputs"] and "metadataOptions" not in instance["inputs"]:
+            continue
+        for problem in differing(at(instance["inputs"], "metadataOptions") or {}, wanted):
+            yield Finding("metadata-token", instance["urn"], problem, "require IMDSv2")
+
+
+GUARDRAILS: tuple[Guardrail, ...] = (
+    ingress_intended,
+    rules_apart,
+    defaults_stripped,
+    no_public_addresses,
+    isolated_has_no_way_out,
+    buckets_closed,
+    metadata_by_token,
+)

@@ -1,0 +1,104 @@
+"""What a guardrail looks at and what it answers. Plain data only: no Pulumi import, no component import."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+
+class Planned(TypedDict):
+    """One resource as the program registered it; `inputs` under the wire names (camelCase).
+
+    A value that is not known before creation is `UNKNOWN`: a rule that needs it neither passes nor invents.
+    """
+
+    type: str
+    name: str
+    urn: str
+    inputs: dict[str, Any]
+    provider: str
+    parent: str
+
+
+UNKNOWN = None
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What this stack allows: where, for whom, and what the firewall intent opens to everybody.
+
+    `public` holds (protocol, port), e.g. `("tcp", 443)`.
+    """
+
+    region: str
+    account: str
+    allowed_regions: frozenset[str]
+    public: frozenset[tuple[str, int]]
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One broken rule: which rule, which resource, what is wrong, and what mends it."""
+
+    rule: str
+    urn: str
+    problem: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.urn}: {self.problem}; {self.fix}"
+
+
+Guardrail = Callable[[Sequence[Planned], Bounds], Iterator[Finding]]
+
+
+def of_type(resources: Sequence[Planned], *types: str) -> Iterator[Planned]:
+    """The resources of these types. A type is matched whole, e.g. `aws:s3/bucket:Bucket`."""
+    return (resource for resource in resources if resource["type"] in types)
+
+
+def at(inputs: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path, lists included (`rules.0.x`), or None where the path ends early."""
+    value: Any = inputs
+    for step in path.split("."):
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, Sequence) and not isinstance(value, str) and step.isdigit():
+            value = value[int(step)] if int(step) < len(value) else None
+        else:
+            return None
+    return value
+
+
+def differing(inputs: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """One text for each path whose value is not the wanted one. Booleans may come as text, as EC2 writes them."""
+
+    def plain(value: Any) -> str:
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    return [
+        f"{path} is {at(inputs, path)!r}, not {value!r}"
+        for path, value in wanted.items()
+        if plain(at(inputs, path)) != plain(value)
+    ]
+
+
+def statements(policy: Any) -> list[dict[str, Any]]:
+    """The statements of a policy given as JSON text or data; none when it is not known yet.
+
+    Raises ValueError when the text is no policy: a policy that cannot be read is never a harmless one.
+    """
+    if policy is UNKNOWN:
+        return []
+    document = json.loads(policy) if isinstance(policy, str) else policy
+    found = document["Statement"]
+    return found if isinstance(found, list) else [found]
+
+
+def listed(value: Any) -> list[Any]:
+    """A policy's scalar-or-list as a list."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]

@@ -1,0 +1,62 @@
+"""The permission boundary of every node role: the most that any policy attached to it can ever grant.
+
+A boundary intersects: what it does not allow stays impossible even if somebody attaches AdministratorAccess. The deny
+statements restate what must never happen, so that a later widening of the allow list cannot bring it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from iam.documents import Document, Statement, document, outside_regions
+
+# What a node can need at all: management by Systems Manager, its logs, objects, keys, secrets read.
+NODE_SERVICES = (
+    "ec2messages:*",
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:GenerateDataKey",
+    "logs:CreateLogStream",
+    "logs:DescribeLogStreams",
+    "logs:PutLogEvents",
+    "s3:GetBucketLocation",
+    "s3:GetObject",
+    "s3:GetObjectVersion",
+    "s3:ListBucket",
+    "s3:PutObject",
+    "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
+    "secretsmanager:GetSecretValue",
+    "ssm:*",
+    "ssmmessages:*",
+)
+ESCALATION = ("account:*", "iam:*", "organizations:*", "sts:AssumeRole*", "sts:GetFederationToken")
+DESTRUCTION = (
+    "kms:CreateGrant",
+    "kms:DisableKey",
+    "kms:PutKeyPolicy",
+    "kms:ScheduleKeyDeletion",
+    "logs:Delete*",
+    "logs:PutRetentionPolicy",
+    "s3:BypassGovernanceRetention",
+    "s3:Delete*",
+    "s3:PutBucket*",
+    "s3:PutEncryptionConfiguration",
+    "s3:PutLifecycleConfiguration",
+    "s3:PutObjectAcl",
+)
+# A node is managed by Systems Manager; it never manages others through it.
+LATERAL = ("ssm:SendCommand", "ssm:StartSession", "ssm:StartAutomationExecution", "ssm:PutParameter")
+
+
+def node_boundary(allowed_regions: Sequence[str]) -> Document:
+    """The boundary document for nodes that may speak to `allowed_regions` only."""
+    return document(
+        [
+            Statement("NodesAtMost", "Allow", NODE_SERVICES),
+            Statement("StayInAllowedRegions", "Deny", ["*"], condition=outside_regions(allowed_regions)),
+            Statement("NoEscalation", "Deny", ESCALATION),
+            Statement("NoDestruction", "Deny", DESTRUCTION),
+            Statement("NoLateralMovement", "Deny", LATERAL),
+        ]
+    )

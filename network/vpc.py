@@ -1,0 +1,171 @@
+"""One VPC: subnets from the plan, gateways, a route table per purpose, and every default thing stripped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+import pulumi
+from pulumi_aws import ec2
+
+from network.plan import SubnetPlan, plan_vpc, zone_letter
+from settings.model import Tier
+from tagging import tags
+
+ANYWHERE = "0.0.0.0/0"
+
+
+@dataclass(frozen=True)
+class VpcArgs:
+    """Block, zones and tiers of a VPC; all from the stack file."""
+
+    cidr: IPv4Network
+    zones: Sequence[str]
+    tiers: Sequence[Tier]
+
+
+class Vpc(pulumi.ComponentResource):
+    """A VPC over all zones with its tiers.
+
+    Route tables: one for the public tier, one for each zone of the private tier (its own NAT gateway, so that a zone's
+    failure stays in the zone), one for the isolated tier, which never has a default route.
+    """
+
+    id: pulumi.Output[str]
+    cidr: IPv4Network
+    plan: dict[str, SubnetPlan]
+    subnets: dict[str, ec2.Subnet]
+    route_tables: dict[str, ec2.RouteTable]
+    default_security_group: ec2.DefaultSecurityGroup
+
+    def __init__(self, name: str, args: VpcArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("stockade:network:Vpc", name, {}, opts)
+        self._name, self._child = name, pulumi.ResourceOptions(parent=self)
+        self.cidr = args.cidr
+        self.plan = plan_vpc(args.cidr, args.zones, args.tiers)
+        vpc = ec2.Vpc(
+            name,
+            cidr_block=str(args.cidr),
+            enable_dns_hostnames=True,  # private DNS of interface endpoints needs both
+            enable_dns_support=True,
+            tags=tags(name),
+            opts=self._child,
+        )
+        self.id = vpc.id
+        self._strip_defaults(vpc)
+        self.subnets = {key: self._subnet(plan) for key, plan in self.plan.items()}
+        self.route_tables = {}
+        if Tier.PUBLIC in args.tiers:
+            self._route_public()
+        if Tier.PRIVATE in args.tiers:
+            for zone in args.zones:
+                self._route_private(zone_letter(zone), with_nat=Tier.PUBLIC in args.tiers)
+        if Tier.ISOLATED in args.tiers:
+            self._table("isolated", self._of_tier("isolated"))
+        self.register_outputs({"id": self.id, "subnets": {k: s.id for k, s in self.subnets.items()}})
+
+    def tables_of_tier(self, tier: str) -> dict[str, ec2.RouteTable]:
+        """The route tables of one tier, by their name within this VPC."""
+        return {
+            key: table for key, table in self.route_tables.items() if key == tier or key.startswith(f"{tier}-")
+        }
+
+    def subnets_of_tier(self, tier: str) -> dict[str, ec2.Subnet]:
+        """The subnets of one tier, by `<tier>-<zone letter>`."""
+        return {key: self.subnets[key] for key in self._of_tier(tier)}
+
+    def _of_tier(self, tier: str) -> list[str]:
+        return [key for key, plan in self.plan.items() if plan.tier == tier]
+
+    def _strip_defaults(self, vpc: ec2.Vpc) -> None:
+        # Adopting a default resource without rules makes the provider delete the rules AWS put there. Whatever is
+        # later created without naming a group, an ACL or a route table can then reach nothing.
+        name = f"{self._name}-default"
+        self.default_security_group = ec2.DefaultSecurityGroup(
+            name, vpc_id=vpc.id, ingress=[], egress=[], tags=tags(f"{name}-unused"), opts=self._child
+        )
+        ec2.DefaultNetworkAcl(
+            name,
+            default_network_acl_id=vpc.default_network_acl_id,
+            ingress=[],
+            egress=[],
+            tags=tags(f"{name}-unused"),
+            # Subnets move to the ACL of their tier; until then AWS reports them here.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["subnetIds"]),
+        )
+        ec2.DefaultRouteTable(
+            name,
+            default_route_table_id=vpc.default_route_table_id,
+            routes=[],
+            tags=tags(f"{name}-unused"),
+            opts=self._child,
+        )
+
+    def _subnet(self, plan: SubnetPlan) -> ec2.Subnet:
+        name = f"{self._name}-{plan.name}"
+        return ec2.Subnet(
+            name,
+            vpc_id=self.id,
+            cidr_block=str(plan.cidr),
+            availability_zone=plan.zone,
+            map_public_ip_on_launch=False,  # a public address is always a stated Elastic IP
+            tags=tags(name, tier=plan.tier),
+            opts=self._child,
+        )
+
+    def _table(self, key: str, subnet_keys: Sequence[str]) -> ec2.RouteTable:
+        name = f"{self._name}-{key}"
+        table = ec2.RouteTable(
+            name, vpc_id=self.id, tags=tags(name, tier=key.partition("-")[0]), opts=self._child
+        )
+        for subnet_key in subnet_keys:
+            ec2.RouteTableAssociation(
+                f"{self._name}-{subnet_key}",
+                route_table_id=table.id,
+                subnet_id=self.subnets[subnet_key].id,
+                opts=self._child,
+            )
+        self.route_tables[key] = table
+        return table
+
+    def _route_public(self) -> None:
+        gateway = ec2.InternetGateway(self._name, vpc_id=self.id, tags=tags(self._name), opts=self._child)
+        table = self._table("public", self._of_tier("public"))
+        ec2.Route(
+            f"{self._name}-public-internet",
+            route_table_id=table.id,
+            destination_cidr_block=ANYWHERE,
+            gateway_id=gateway.id,
+            opts=self._child,
+        )
+        self._internet_gateway = gateway
+
+    def _route_private(self, letter: str, with_nat: bool) -> None:
+        table = self._table(f"private-{letter}", [f"private-{letter}"])
+        if not with_nat:
+            return
+        name = f"{self._name}-nat-{letter}"
+        # A NAT gateway's address works only once the internet gateway is attached.
+        after_gateway = pulumi.ResourceOptions(parent=self, depends_on=[self._internet_gateway])
+        address = ec2.Eip(name, domain="vpc", tags=tags(name), opts=after_gateway)
+        nat = ec2.NatGateway(
+            name,
+            allocation_id=address.id,
+            subnet_id=self.subnets[f"public-{letter}"].id,
+            connectivity_type="public",
+            tags=tags(name),
+            opts=after_gateway,
+        )
+        ec2.Route(
+            f"{self._name}-private-{letter}-internet",
+            route_table_id=table.id,
+            destination_cidr_block=ANYWHERE,
+            nat_gateway_id=nat.id,
+            opts=self._child,
+        )
+
+
+def tables_of_tiers(vpc: Vpc, tiers: Sequence[str]) -> Mapping[str, ec2.RouteTable]:
+    """The route tables of several tiers, in the order of the tiers."""
+    return {key: table for tier in tiers for key, table in vpc.tables_of_tier(tier).items()}

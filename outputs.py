@@ -1,0 +1,108 @@
+"""The region contract: what the program made, in the shape of docs/contracts.md section 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+
+from iam.roles import NodeRoles
+from network.component import Network
+from network.intent import Intent, to_data
+from network.vpc import Vpc
+from nodes.component import Nodes
+from settings import Settings
+from storage.component import Storage
+from storage.keys import Keys
+
+SCHEMA = "stockade/region/1"
+
+
+def region_contract(  # noqa: PLR0913 - one argument per component of the program
+    settings: Settings,
+    intent: Intent,
+    network: Network,
+    storage: Storage,
+    keys: Keys,
+    roles: NodeRoles,
+    nodes: Nodes,
+) -> dict[str, Any]:
+    """Everything later steps need to know about the region: ids, addresses, names and the intent. No secret in it."""
+    return {
+        "schema": SCHEMA,
+        "stack": pulumi.get_stack(),
+        "project": pulumi.get_project(),
+        "region": settings.region,
+        "account": settings.account,
+        "allowed_regions": list(settings.residency.allowed_regions),
+        "jurisdiction": settings.residency.jurisdiction,
+        "vpcs": {key: _vpc(key, vpc, network) for key, vpc in network.vpcs.items()},
+        "nodes": [node for key in settings.server_roles for node in _nodes(key, settings, network, nodes)],
+        "buckets": {
+            "data": {"name": storage.data.name, "key": keys.data.arn},
+            "logs": {"name": storage.logs.name, "key": None},  # S3's log delivery takes SSE-S3 only
+        },
+        "keys": {"data": keys.data.arn, "logs": keys.logs.arn, "volumes": keys.volumes.arn},
+        "roles": {
+            key: {
+                "role_arn": role.arn,
+                "instance_profile": roles.profiles[key].name,
+                "boundary": roles.boundary.arn,
+            }
+            for key, role in roles.roles.items()
+        },
+        "vpn": {
+            f"{site}/{vpc}": {
+                "connection": connection.id,
+                "customer_gateway": network.vpn.customer_gateways[site].id,
+                "vpn_gateway": network.vpn.vpn_gateways[vpc].id,
+            }
+            for (site, vpc), connection in network.vpn.connections.items()
+        },
+        "intent": to_data(intent),
+        **_as_stated(settings),
+    }
+
+
+def _as_stated(settings: Settings) -> dict[str, Any]:
+    stated = settings.model_dump(mode="json", include={"sites", "services", "patching", "retention"})
+    return {key: stated[key] for key in ("sites", "services", "patching", "retention")}
+
+
+def _vpc(key: str, vpc: Vpc, network: Network) -> dict[str, Any]:
+    gateway = network.vpn.vpn_gateways.get(key)
+    return {
+        "id": vpc.id,
+        "cidr": str(vpc.cidr),
+        "subnets": {
+            name: {
+                "id": vpc.subnets[name].id,
+                "cidr": str(plan.cidr),
+                "zone": plan.zone,
+                "tier": plan.tier,
+            }
+            for name, plan in vpc.plan.items()
+        },
+        "vpn_gateway": gateway.id if gateway else None,
+        "default_security_group": vpc.default_security_group.id,
+        "flow_log": network.flow_logs.logs[key].id,
+    }
+
+
+def _nodes(key: str, settings: Settings, network: Network, nodes: Nodes) -> list[dict[str, Any]]:
+    role, fleet = settings.server_roles[key], nodes.fleets[key]
+    return [
+        {
+            "name": placed.name,
+            "role": key,
+            "vpc": role.vpc,
+            "tier": str(role.tier),
+            "zone": placed.zone,
+            "subnet": placed.subnet,
+            "instance_id": fleet.instances[placed.name].id,
+            "address": fleet.instances[placed.name].private_ip,
+            "public_address": fleet.addresses[placed.name].public_ip if fleet.addresses else None,
+            "security_group": network.groups.roles[key].id,
+        }
+        for placed in nodes.placements[key]
+    ]

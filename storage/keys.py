@@ -1,0 +1,61 @@
+"""The KMS keys of a region: one per kind of data, rotated, each usable through one AWS service only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import kms
+
+from iam.documents import Document, render
+from storage.policies import key_for_logs, key_for_service, key_for_volumes
+from tagging import tags
+
+DELETION_WINDOW_DAYS = 30  # the longest AWS offers: a deleted key is lost data
+ROTATION_DAYS = 365
+
+
+@dataclass(frozen=True)
+class KeysArgs:
+    """Where the keys live and which stack they serve. `log_groups`: name patterns of the log groups served."""
+
+    account: str
+    region: str
+    stack: str
+    log_groups: tuple[str, ...]
+
+
+class Keys(pulumi.ComponentResource):
+    """Keys for objects (`data`), log groups (`logs`) and volumes (`volumes`)."""
+
+    data: kms.Key
+    logs: kms.Key
+    volumes: kms.Key
+
+    def __init__(self, name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("stockade:storage:Keys", name, {}, opts)
+        self._stack, self._child = args.stack, pulumi.ResourceOptions(parent=self)
+        account, region = args.account, args.region
+        self.data = self._key("data", "objects", key_for_service(account, region, "s3"))
+        self.logs = self._key("logs", "log groups", key_for_logs(account, region, args.log_groups))
+        self.volumes = self._key("volumes", "volumes", key_for_volumes(account, region))
+        self.register_outputs({"data": self.data.arn, "logs": self.logs.arn, "volumes": self.volumes.arn})
+
+    def _key(self, purpose: str, what: str, policy: Document) -> kms.Key:
+        key = kms.Key(
+            purpose,
+            description=f"Encrypts the {what} of {self._stack}",
+            enable_key_rotation=True,
+            rotation_period_in_days=ROTATION_DAYS,
+            deletion_window_in_days=DELETION_WINDOW_DAYS,
+            policy=render(policy),
+            tags=tags(f"{self._stack}-{purpose}"),
+            opts=self._child,
+        )
+        kms.Alias(
+            purpose,
+            name=f"alias/stockade/{self._stack}/{purpose}",
+            target_key_id=key.id,
+            opts=self._child,
+        )
+        return key

@@ -1,0 +1,163 @@
+"""Runs the program under Pulumi's own SDK with a monitor that keeps everything a registration says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import runpy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from google.protobuf import empty_pb2
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.proto import resource_pb2
+
+from guardrails.model import Planned
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One registration: what guardrails see (`planned`), and what only Pulumi's engine sees."""
+
+    planned: Planned
+    protect: bool
+    custom: bool
+    dependencies: tuple[str, ...]
+    secret_outputs: tuple[str, ...]
+    ignore_changes: tuple[str, ...]
+
+
+@dataclass
+class Run:
+    """What one run of the program registered, in order, and what it exported."""
+
+    registered: list[Registered] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    invokes: list[str] = field(default_factory=list)
+
+    @property
+    def planned(self) -> list[Planned]:
+        """The plan as the guardrails take it."""
+        return [one.planned for one in self.registered]
+
+    def of(self, type_: str) -> dict[str, Planned]:
+        """The resources of one type, by name."""
+        return {p["name"]: p for p in self.planned if p["type"] == type_}
+
+
+class _Cloud(mocks.Mocks):
+    """Answers like a provider: the inputs, an id, and the computed outputs the program reads."""
+
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+        raise AssertionError(f"the program looked something up: {args.token}")
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        if not args.custom:
+            return "", dict(args.inputs)
+        kind = args.typ.rpartition(":")[2]
+        computed = {
+            "arn": f"arn:aws:mock:ap-south-1:111122223333:{kind}/{args.name}",
+            "defaultNetworkAclId": f"acl-{args.name}",
+            "defaultRouteTableId": f"rtb-{args.name}",
+            "privateIp": "10.0.0.9",
+            "publicIp": "203.0.113.9",
+            "name": f"{args.name}-auto",
+        }
+        return f"{kind}-{args.name}", {**computed, **args.inputs}
+
+
+class _Monitor(mocks.MockMonitor):
+    """A mock monitor that refuses a URN twice, as the engine does, and writes full type chains into URNs."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(_Cloud())
+        self._run = run
+        self._urns: set[str] = set()
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        chain = parent.split("::")[2] if parent else ""
+        if chain and chain != "pulumi:pulumi:Stack":
+            type_ = f"{chain}${type_}"
+        return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{type_}::{name}"
+
+    def Invoke(self, request: Any) -> Any:
+        self._run.invokes.append(request.tok)
+        return super().Invoke(request)
+
+    def RegisterResource(self, request: Any) -> Any:
+        urn = self.make_urn(request.parent, request.type, request.name)
+        if urn in self._urns:
+            raise AssertionError(f"registered twice: {urn}")
+        self._urns.add(urn)
+        if request.type != "pulumi:pulumi:Stack":
+            self._run.registered.append(_registered(urn, request))
+        return super().RegisterResource(request)
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:
+        if "::pulumi:pulumi:Stack::" in request.urn:
+            self._run.outputs.update(rpc.deserialize_properties(request.outputs))
+        return super().RegisterResourceOutputs(request)
+
+
+def _registered(urn: str, request: resource_pb2.RegisterResourceRequest) -> Registered:
+    planned = Planned(
+        type=request.type,
+        name=request.name,
+        urn=urn,
+        inputs=rpc.deserialize_properties(request.object),
+        provider=request.provider,
+        parent=request.parent,
+    )
+    return Registered(
+        planned,
+        bool(request.protect),
+        bool(request.custom),
+        tuple(sorted(request.dependencies)),
+        tuple(request.additionalSecretOutputs),
+        tuple(request.ignoreChanges),
+    )
+
+
+def stack_file(stack: str) -> dict[str, Any]:
+    """The configuration of a stack file as data, for tests that change a copy of it."""
+    data = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())
+    return dict(data["config"])
+
+
+def run_program(stack: str, config: Mapping[str, Any] | None = None, program: Path | None = None) -> Run:
+    """Run `__main__.py` (or another program) for a stack under the monitor, with its own or with changed config."""
+    run = Run()
+    wanted = stack_file(stack) if config is None else config
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in wanted.items()}
+
+    def body() -> None:
+        runpy.run_path(str(program or ROOT / "__main__.py"), run_name="__main__")
+
+    async def in_stack() -> None:
+        monitor = _Monitor(run)
+        features = set(monitor.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures)
+        pulumi.runtime.configure(
+            mocks.MockSettings(
+                monitor=monitor,
+                monitor_features=features,
+                engine=mocks.MockEngine(None),
+                project="stockade",
+                stack=stack,
+                dry_run=False,
+                organization=None,
+                callbacks=None,
+            )
+        )
+        pulumi.runtime.set_all_config(texts, [])
+        await pulumi.runtime.run_in_stack(body)
+
+    # Pulumi keeps its state in context variables: a context of its own lets one process run many programs.
+    contextvars.Context().run(asyncio.run, in_stack())
+    return run
