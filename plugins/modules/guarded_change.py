@@ -1,4 +1,4 @@
-"""Ansible module, the node's half of a guarded change; the action plugin of the same name is the controller's half."""
+"""Ansible module: the node's half of a guarded change; the action plugin of that name is the controller's."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ DOCUMENTATION = """
 module: guarded_change
 short_description: Changes access-critical files behind a timed revert
 description:
-  - Stages and validates the files, snapshots the access-critical set as a generation, arms a timed revert that also
-    works after a power cut, applies every file atomically and puts it in force.
-  - The controller's half then proves the change through a new connection; without that proof the node reverts.
+  - Stages and validates the files, snapshots the access-critical set as a generation, arms a timed revert
+    that survives a power cut, applies every file atomically and puts it in force.
+  - The controller's half proves the change through a new connection; without that proof the node reverts.
   - Nothing differs and everything is in force, nothing happens.
 options:
   phase:
@@ -34,7 +34,7 @@ options:
     type: list
     elements: list
     default: []
-    description: Commands over the staged files; C({staged}) is the folder they lie in. One that fails changes nothing.
+    description: Commands over the staged files (C({staged}) is their folder). A failing one changes nothing.
   check_applied:
     type: list
     elements: list
@@ -45,7 +45,7 @@ options:
     type: list
     elements: list
     default: []
-    description: Commands that succeed when the running state is the one of the files; otherwise it is applied again.
+    description: Commands that fail when the running state left the files; then it is applied again.
   restore: {type: int, description: Bring this generation back instead of writing files.}
   guarded: {type: bool, default: true, description: Snapshot and arm; off only for the guard's own files.}
   generation: {type: int, description: The change to revert.}
@@ -167,7 +167,7 @@ class Change:
         """The first command that fails and what it said, or None."""
         for command in commands:
             code, said = node.run([part.replace("{staged}", staged) for part in command])
-            # A blank node in check mode has not got every tool yet; on a real run a missing tool is a failure.
+            # A blank node in check mode lacks some tools; on a real run a missing tool is a failure.
             if code != 0 and not (self.module.check_mode and code == 127):
                 return f"`{' '.join(command)}` says ({code}): {said}"
         return None
@@ -216,17 +216,18 @@ class Change:
         """Write, check and put in force; anything that fails reverts at once."""
         number = None
         if self.wanted["guarded"]:
+            self.wait_for_pending()
             with self.guard.locked():
-                self.wait_for_pending()
+                if self.guard.pending():
+                    self.fail("another controller is changing this node at the same time; run again later")
                 number = self.arm([entry["path"] for entry in self.wanted["files"]])
         try:
             if self.wanted["restore"] is not None:
                 self.guard.restore(self.wanted["restore"])
             for entry in todo:
                 apply_file(entry)
-            problem = self.first_failure(self.wanted["check_applied"]) or self.first_failure(
-                self.wanted["activate"]
-            )
+            steps = self.wanted["check_applied"] + self.wanted["activate"]
+            problem = self.first_failure(steps)
         except (OSError, LookupError) as error:
             problem = str(error)
         if problem and number is not None:
@@ -280,7 +281,7 @@ def main():
     change = Change(module)
     if module.params["phase"] == "revert":
         paths = change.guard.revert("the new connection failed", module.params["generation"])
-        module.exit_json(changed=paths is not None, reverted=paths or [])
+        module.exit_json(changed=paths is not None, reverted=paths)
     module.exit_json(**change.run())
 
 

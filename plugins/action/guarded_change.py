@@ -1,0 +1,73 @@
+"""Action plugin: the controller's half of a guarded change.
+
+Preflight (the playbook) → stage, validate, snapshot, arm, apply (the module of this name, on the node) → a
+new connection logs in, gains root and disarms → otherwise the node goes back: at once if the old connection
+still works, by its own timer if it does not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+MARGIN = 5  # seconds between the last chance of the proof and the revert
+
+
+def proof_seconds(wanted: int, revert_after: int) -> int:
+    """How long the proof may take: never so long that the revert happens under its hands."""
+    return max(1, min(wanted, revert_after - MARGIN))
+
+
+class ActionModule(ActionBase):
+    """Takes the module's arguments and `proof_timeout` (seconds)."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Change, prove, or bring the node back and say why."""
+        super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        revert_after = int(arguments.get("revert_after", 120))
+        timeout = proof_seconds(int(arguments.pop("proof_timeout", 20)), revert_after)
+        result = self._execute_module(
+            module_name="guarded_change", module_args=arguments, task_vars=task_vars
+        )
+        generation = result.get("generation")
+        if result.get("failed") or generation is None:
+            return result
+        proof = self._prove(generation, timeout, task_vars or {})
+        if not proof.get("failed"):
+            return result
+        return self._bring_back(
+            arguments["concern"], generation, revert_after, str(proof.get("msg")), task_vars
+        )
+
+    def _prove(self, generation: int, timeout: int, task_vars: dict[str, Any]) -> dict[str, Any]:
+        action = self._shared_loader_obj.action_loader.get(
+            "prove_access",
+            task=self._task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
+        try:
+            proof: dict[str, Any] = action.prove(task_vars, generation, [], timeout)
+        except Exception as error:  # whatever keeps us from proving it, the node must go back
+            return {"failed": True, "msg": str(error)}
+        return proof
+
+    def _bring_back(
+        self, concern: str, generation: int, revert_after: int, why: str, task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        arguments = {"phase": "revert", "concern": concern, "generation": generation}
+        done = self._execute_module(module_name="guarded_change", module_args=arguments, task_vars=task_vars)
+        if done.get("failed") or "reverted" not in done:
+            outcome = f"the node goes back to generation {generation} by itself within {revert_after} s"
+        elif done["reverted"] is None:
+            outcome = "no change waits for a proof any more; its history.jsonl tells the outcome"
+        else:
+            outcome = f"the node is back at generation {generation}"
+        return {"failed": True, "changed": False, "msg": f"{concern}: {why}; {outcome}"}
