@@ -24,8 +24,8 @@ def printable(text: str) -> str:
 def write(report: Report, path: Path) -> None:
     """Write the report as JUnit XML.
 
-    pass → passed; fail and manual → failure; error → error; waived and not applicable → skipped, with the
-    reason. Faults, doubts and subjects without a result become error cases: CI shows a node that never answered.
+    pass → passed; fail and manual → failure; error → error; waived and not applicable → skipped with the
+    reason. Faults, doubts and subjects without a result are error cases: CI shows a node that never answered.
     """
     xml = JUnitXml("stockade")
     if suite := _run_suite(report):

@@ -14,8 +14,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from controls.model import AREAS
 
-SCHEMA = "stockade/results/1"
-
 
 class Status(StrEnum):
     """Outcome of one control on one subject."""
