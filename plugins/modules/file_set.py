@@ -1,4 +1,4 @@
-"""Ansible module: brings a whole set of files to their declared content, owner and mode in one trip to the node."""
+"""Ansible module: brings a set of files to their declared content, owner and mode in one trip to the node."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ DOCUMENTATION = r"""
 module: file_set
 short_description: Brings a set of files to their declared content, owner and mode in one trip
 description:
-  - A role owns several small files. One task per file costs one or more round trips each; this takes one for all.
+  - A role owns several small files. One task per file costs one or more round trips each; this takes one.
   - Every file is staged and validated before the first one is replaced, so a set is never half wrong.
 options:
   files:
     description:
-      - What is to be there. Without C(content) only owner, group and mode are set, and only if the path exists.
+      - What is to be there. Without C(content) only owner, group and mode are set, if the path exists.
       - C(link) makes a symbolic link; C(directory) a directory.
     type: list
     elements: dict

@@ -68,7 +68,11 @@ def _run(module: AnsibleModule, command: list[str], what: str) -> None:
 
 def _refresh_index(module: AnsibleModule, options: list[str]) -> None:
     # A mirror that is not complete yet must not pass as an empty set of updates: any failed source is an error.
-    _run(module, ["apt-get", *options, "-o", "APT::Update::Error-Mode=any", "update"], "fetching the package index")
+    _run(
+        module,
+        ["apt-get", *options, "-o", "APT::Update::Error-Mode=any", "update"],
+        "fetching the package index",
+    )
     os.makedirs(os.path.dirname(STAMP), exist_ok=True)
     with open(STAMP, "a", encoding="utf-8"):
         os.utime(STAMP)
@@ -91,7 +95,12 @@ def main() -> None:
     missing = sorted(p for p in set(given["wanted"]) if now.get(p) != "installed")
     unwanted = set(given["unwanted"]) - set(given["wanted"])
     purged = sorted(p for p in unwanted if now.get(p, "not-installed") != "not-installed")
-    result = {"installed": missing, "purged": purged, "index_refreshed": False, "changed": bool(missing or purged)}
+    result = {
+        "installed": missing,
+        "purged": purged,
+        "index_refreshed": False,
+        "changed": bool(missing or purged),
+    }
     if module.check_mode or not result["changed"]:
         module.exit_json(**result)
 
@@ -102,7 +111,16 @@ def main() -> None:
     keep = [o for word in ("confdef", "confold") for o in ("-o", f"Dpkg::Options::=--force-{word}")]
     removals = [f"{package}-" for package in purged if now[package] == "installed"]
     if missing or removals:
-        command = ["apt-get", *options, *keep, "--no-install-recommends", "--purge", "install", *missing, *removals]
+        command = [
+            "apt-get",
+            *options,
+            *keep,
+            "--no-install-recommends",
+            "--purge",
+            "install",
+            *missing,
+            *removals,
+        ]
         _run(module, command, f"bringing {', '.join([*missing, *removals])} to the declared state")
     left = [package for package in purged if now[package] != "installed"]
     if left:  # removed earlier, configuration still there: no transaction of apt reaches those
