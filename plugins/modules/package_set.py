@@ -1,7 +1,7 @@
 """Ansible module: installs what is wanted and purges what is unwanted in one dpkg transaction.
 
-Why not ansible.builtin.apt: it needs one transaction per direction, and it takes the mtime of apt's list directory for
-the age of the index, so on a fresh image with empty lists it finds no package, in check mode as well.
+Why not ansible.builtin.apt: it needs one transaction per direction, and it takes the mtime of apt's list
+directory for the age of the index, so on a fresh image with empty lists it finds no package, in check mode as well.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ description:
 options:
   wanted: {type: list, elements: str, required: true, description: Packages that must be installed.}
   unwanted:
-    {type: list, elements: str, default: [], description: "Packages that must be gone, configuration included."}
+    description: Packages that must be gone, configuration included.
+    type: list
+    elements: str
+    default: []
   index_minutes: {type: int, default: 60, description: Age from which the package index is refreshed first.}
   lock_seconds: {type: int, default: 300, description: How long to wait for another run of apt.}
 author: Stockade
@@ -38,7 +41,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-# Touched after every successful refresh, by the hook that the role packages puts into apt's configuration and here.
+# Touched after every successful refresh: here, and by the hook in apt's configuration (role packages).
 STAMP = "/var/lib/apt/periodic/update-success-stamp"
 LISTS = "/var/lib/apt/lists"
 
@@ -67,7 +70,7 @@ def _run(module: AnsibleModule, command: list[str], what: str) -> None:
 
 
 def _refresh_index(module: AnsibleModule, options: list[str]) -> None:
-    # A mirror that is not complete yet must not pass as an empty set of updates: any failed source is an error.
+    # A mirror that is not complete yet must not pass as no updates: any failed source is an error.
     _run(
         module,
         ["apt-get", *options, "-o", "APT::Update::Error-Mode=any", "update"],

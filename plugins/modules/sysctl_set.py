@@ -1,4 +1,4 @@
-"""Ansible module: states kernel parameters in one file and makes them effective where the kernel is the node's own."""
+"""Ansible module: states kernel parameters in one file and makes them effective, if the kernel is the node's."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ DOCUMENTATION = r"""
 module: sysctl_set
 short_description: States kernel parameters in one file and makes them effective
 description:
-  - Writes the file for the next boot, compares every value with /proc/sys and writes only what differs, so a value
-    that drifted while the file stayed the same is restored too.
-  - An asterisk stands for every network interface there is now; at boot systemd-sysctl and udev apply it to others.
+  - Writes the file for the next boot, compares every value with /proc/sys and writes only what differs, so a
+    value that drifted while the file stayed the same is restored too.
+  - An asterisk is every network interface there is now; at boot systemd-sysctl and udev apply it to others.
 options:
   path: {type: path, required: true, description: The file under /etc/sysctl.d.}
   header: {type: str, default: "", description: Comment at the top of the file.}
   settings: {type: dict, required: true, description: "Parameter to value, e.g. net.ipv4.tcp_syncookies: 1."}
   staged:
     description: >-
-      Prefixes of parameters that belong to a kernel that is not the node's own (in a container). They are written
-      to the file, marked so that a refusal at boot is no failure, and not applied.
+      Prefixes of parameters that belong to a kernel that is not the node's own (in a container). They are
+      written to the file, marked so that a refusal at boot is no failure, and not applied.
     type: list
     elements: str
     default: []
@@ -96,7 +96,7 @@ def _apply(module: AnsibleModule, staged: tuple[str, ...]) -> tuple[dict[str, li
             except OSError as error:
                 module.fail_json(
                     msg=f"{key} = {after}: the kernel refused it ({error.strerror}); a parameter must be the "
-                    "node's own and its value valid; list its prefix under `staged` if the kernel is the host's"
+                    "node's own and its value valid; list its prefix under `staged` for a host's kernel"
                 )
     return applied, missing
 
