@@ -1,4 +1,4 @@
-"""From the region contract (docs/contracts.md, 3) to Ansible inventory data. Knows neither Pulumi nor the twin."""
+"""From the region contract (docs/contracts.md, 3) to Ansible inventory data. Knows no Pulumi and no twin."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _ADMIN_KINDS = ("noc", "service_centre")
 def build(region: Mapping[str, Any], connection: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Inventory in the shape of Ansible's YAML inventory: `{"all": {"children": …, "vars": …}}`.
 
-    Groups: one per server role, `nodes` above them, and the stack's name with `_` for `-`. `connection` holds more host
-    variables per node name (an ssh key, a jump host); they win over the defaults.
-    Raises Fault for a contract of another schema, without nodes, or a connection of a node that does not exist.
+    Groups: one per server role, `nodes` above them, and the stack's name with `_` for `-`. `connection`
+    holds more host variables per node name (an ssh key, a jump host); they win over the defaults. Raises
+    Fault for a contract of another schema, without nodes, or a connection of a node that does not exist.
     """
     names = expected_nodes(region)
     strangers = sorted(set(connection) - set(names))
@@ -55,7 +55,10 @@ def build(region: Mapping[str, Any], connection: Mapping[str, Mapping[str, Any]]
 
 
 def expected_nodes(region: Mapping[str, Any]) -> list[str]:
-    """Names of all nodes of a region, sorted. Raises Fault when there are none: nothing would be hardened or checked."""
+    """Names of all nodes of a region, sorted.
+
+    Raises Fault when there are none: nothing would be hardened or checked.
+    """
     if region.get("schema") != SCHEMA:
         raise Fault(
             f"region contract of schema {region.get('schema')!r}",
@@ -90,7 +93,7 @@ def _host(node: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shared(region: Mapping[str, Any]) -> dict[str, Any]:
-    """Host variables that every node of a region has alike; on the host, so that group_vars cannot shadow them."""
+    """Variables that all nodes of a region share; on the host, so that group_vars cannot shadow them."""
     services, patching = region["services"], region["patching"]
     proxy = services["package_proxy"]
     return {

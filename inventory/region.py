@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Dynamic inventory: `ansible-playbook -i inventory/region.py …`.
 
-Reads the region contract named by STOCKADE_REGION, or the only build/region/<stack>/region.json. Hosts are reached at
-their own address; say otherwise in group_vars or with -e.
+Reads the region contract named by STOCKADE_REGION, or the only build/region/<stack>/region.json. Hosts are
+reached at their own address; say otherwise in group_vars or with -e.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from inventory.build import build  # noqa: E402
 
 
 def find_contract(root: Path, named: str | None) -> Path:
-    """The region contract to use. Raises Fault when the named one is missing, or none or several lie there."""
+    """The region contract to use.
+
+    Raises Fault when the named one is missing, or none or several lie there.
+    """
     if named:
         path = Path(named)
         if not path.is_file():

@@ -1,14 +1,15 @@
-"""The firewall intent, resolved: who may reach whom, with addresses. Everything that filters is rendered from this."""
+"""The firewall intent, resolved: who may reach whom, with addresses. All filters are rendered from this."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal
 
 from network.plan import plan_vpc
 from settings import FirewallRule, Settings, SiteKind
+from settings.model import innermost
 
 Network = IPv4Network | IPv6Network
 Kind = Literal["role", "site", "internet", "service", "aws_endpoints", "platform"]
@@ -23,9 +24,10 @@ _METADATA: tuple[Network, ...] = (ip_network("169.254.169.254/32"), ip_network("
 class Endpoint:
     """One side of a flow.
 
-    `kind` platform is what every VPC offers by itself at a fixed address (resolver, DHCP, metadata): AWS filters it by
-    neither security groups nor network ACLs (Amazon VPC User Guide, "Network ACL basics"), so it shows on nodes only.
-    `vpc` and `tier` say where a role or the AWS endpoints stand; a site has tunnels to `vpcs`.
+    `kind` platform is what every VPC offers by itself at a fixed address (resolver, DHCP, metadata): AWS
+    filters it by neither security groups nor network ACLs (Amazon VPC User Guide, "Network ACL basics"), so
+    it shows on nodes only. `vpc` and `tier` say where a role or the AWS endpoints stand; a site has tunnels
+    to `vpcs`.
     """
 
     kind: Kind
@@ -59,7 +61,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class Intent:
-    """All flows, and all endpoints there are (a site that no flow names is still a place to be refused from)."""
+    """All flows, and all endpoints there are (a site that no flow names is still to be refused)."""
 
     flows: tuple[Flow, ...]
     endpoints: tuple[Endpoint, ...]
@@ -73,9 +75,9 @@ class Intent:
         return tuple(e for e in self.endpoints if e.kind in ("role", "site", "internet"))
 
 
-def endpoint_tier(tiers: tuple[str, ...]) -> str:
+def endpoint_tier(tiers: Iterable[str]) -> str:
     """The tier whose subnets hold a VPC's interface endpoints: the innermost there is."""
-    return next(str(t) for t in ("isolated", "private", "public") if t in tiers)
+    return innermost(tiers).value
 
 
 def resolve(settings: Settings) -> Intent:
@@ -157,7 +159,7 @@ class _Book:
         )
 
     def _aws_endpoints(self, vpc: str) -> Endpoint:
-        tier = endpoint_tier(tuple(map(str, self.settings.vpcs[vpc].tiers)))
+        tier = endpoint_tier(self.settings.vpcs[vpc].tiers)
         return Endpoint("aws_endpoints", vpc, self._subnets(vpc, tier), vpc=vpc, tier=tier)
 
     def _subnets(self, vpc: str, tier: str) -> tuple[Network, ...]:
@@ -166,13 +168,22 @@ class _Book:
 
 
 def peerings(intent: Intent) -> tuple[tuple[str, str], ...]:
-    """Pairs of VPCs (sorted, each once) that a flow between two roles crosses: these need a peering connection."""
+    """Pairs of VPCs (sorted, each once) that a flow between two roles crosses: these need a peering."""
     pairs = {
         (min(f.source.vpc, f.target.vpc), max(f.source.vpc, f.target.vpc))
         for f in intent.flows
         if f.source.vpc and f.target.vpc and f.target.kind == "role" and f.source.vpc != f.target.vpc
     }
     return tuple(sorted(pairs))
+
+
+def inside(inner: Network, outer: Network) -> bool:
+    """Whether `outer` contains all of `inner`; never across address families."""
+    if isinstance(inner, IPv4Network) and isinstance(outer, IPv4Network):
+        return inner.subnet_of(outer)
+    if isinstance(inner, IPv6Network) and isinstance(outer, IPv6Network):
+        return inner.subnet_of(outer)
+    return False
 
 
 def to_data(intent: Intent) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The intent as network ACLs: one per VPC and tier, stateless, so every flow needs its answer allowed as well.
+"""The intent as network ACLs: one per VPC and tier, stateless, so each flow needs its answer allowed too.
 
-The coarse layer behind the security groups: it works on whole tiers (so that a new zone changes nothing) and sees only
-what crosses the edge of a subnet, never traffic within one.
+The coarse layer behind the security groups: it works on whole tiers (so that a new zone changes nothing)
+and sees only what crosses the edge of a subnet, never traffic within one.
 """
 
 from __future__ import annotations
@@ -9,19 +9,18 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
 from fault import Fault
-from network.intent import Endpoint, Flow, Intent, Network
+from network.intent import Endpoint, Flow, Intent, Network, inside
 from network.plan import tier_block
 from settings import Settings
 
-# Amazon VPC User Guide, "Amazon VPC quotas": 20 rules per direction, counted apart for IPv4 and IPv6, the default deny
-# rule included.
+# Amazon VPC User Guide, "Amazon VPC quotas": 20 rules per direction, counted apart for IPv4 and IPv6, the
+# default deny rule included.
 MOST_ENTRIES = 19
-# Amazon VPC User Guide, "Ephemeral ports": Linux clients use 32768-61000, Windows 49152-65535, NAT gateways and load
-# balancers 1024-65535. Clients are of any kind here, so the answer may go to all of these.
+# Amazon VPC User Guide, "Ephemeral ports": Linux clients use 32768-61000, Windows 49152-65535, NAT gateways
+# and load balancers 1024-65535. Clients are of any kind here, so the answer may go to all of these.
 EPHEMERAL = (1024, 65535)
 # Rule numbers are 1 to 32766 ("Network ACL basics").
 _NUMBERS = 32000
@@ -30,7 +29,7 @@ _PROTOCOL_NUMBERS = {"tcp": "6", "udp": "17"}  # IANA, "Protocol Numbers"
 
 @dataclass(frozen=True)
 class AclEntry:
-    """One allow entry. `number` follows from what the entry says, so that adding another renumbers nothing."""
+    """One allow entry. `number` follows from what it says, so that adding another renumbers nothing."""
 
     direction: Literal["ingress", "egress"]
     protocol: str
@@ -57,12 +56,15 @@ class AclEntry:
             and self.protocol == other.protocol
             and self.from_port <= other.from_port
             and other.to_port <= self.to_port
-            and _inside(other.cidr, self.cidr)
+            and inside(other.cidr, self.cidr)
         )
 
 
 def network_acls(intent: Intent, settings: Settings) -> dict[tuple[str, str], list[AclEntry]]:
-    """Allow entries per (VPC, tier), every tier present. Raises Fault when one would exceed the quota of AWS."""
+    """Allow entries per (VPC, tier), every tier present.
+
+    Raises Fault when one would exceed the quota of AWS.
+    """
     entries: dict[tuple[str, str], set[AclEntry]] = {
         (vpc, str(tier)): set() for vpc, block in settings.vpcs.items() for tier in block.tiers
     }
@@ -124,11 +126,3 @@ def _numbered(entries: list[AclEntry]) -> list[AclEntry]:
             AclEntry(entry.direction, entry.protocol, entry.from_port, entry.to_port, entry.cidr, number)
         )
     return sorted(numbered, key=lambda e: (e.direction, e.number))
-
-
-def _inside(inner: Network, outer: Network) -> bool:
-    if isinstance(inner, IPv4Network) and isinstance(outer, IPv4Network):
-        return inner.subnet_of(outer)
-    if isinstance(inner, IPv6Network) and isinstance(outer, IPv6Network):
-        return inner.subnet_of(outer)
-    return False

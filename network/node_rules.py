@@ -1,4 +1,4 @@
-"""The intent as rules of each node's own firewall, plain data for the role `local_firewall` (native nftables)."""
+"""The intent as rules of each node's own firewall: plain data for the role `local_firewall`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from network.intent import Endpoint, Flow, Intent
 def node_rules(intent: Intent, role: str) -> dict[str, list[dict[str, Any]]]:
     """`{"inbound": [...], "outbound": [...]}` of a role's nodes.
 
-    An entry is `{protocol, port, networks4, networks6, limit, why}`: networks are the other side's, as text. Other
-    roles are known by the subnets they stand in. Entries are ordered from the narrowest networks to the widest, so
-    that a customer's own limit comes before the internet's; the first that matches decides.
+    An entry is `{protocol, port, networks4, networks6, limit, why}`: networks are the other side's, as
+    text. Other roles are known by the subnets they stand in. Entries are ordered from the narrowest
+    networks to the widest, so that a customer's own limit comes before the internet's; the first that
+    matches decides.
     """
     if role not in {endpoint.name for endpoint in intent.roles()}:
         raise Fault(f"role {role!r}", "rules are made for a role of the intent", "name one of its roles")

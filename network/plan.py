@@ -1,7 +1,7 @@
 """The address plan of a VPC: subnets keyed by tier and zone letter, so that nothing is ever renumbered.
 
-The VPC's block is cut into four tier slots, each slot into eight zone blocks. Which block a subnet gets depends
-on its own tier and zone letter only, never on which other tiers or zones exist.
+The VPC's block is cut into four tier slots, each slot into eight zone blocks. Which block a subnet gets
+depends on its own tier and zone letter only, never on which other tiers or zones exist.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ class SubnetPlan:
 
 
 def zone_letter(zone: str) -> str:
-    """The letter that ends an availability zone's name, e.g. `b` of ap-south-1b. Raises Fault on any other name."""
+    """The letter that ends an availability zone's name, e.g.
+
+    `b` of ap-south-1b. Raises Fault on any other name.
+    """
     letter = zone[-1:]
     if letter not in ZONE_LETTERS or not zone[-2:-1].isdigit():
         raise Fault(

@@ -1,14 +1,13 @@
-"""The intent as a matrix: who reaches which role on which port, and who must not. Tests send real packets by it."""
+"""The intent as a matrix: who reaches which role on which port, and who must not. Tests probe it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from fault import Fault
-from network.intent import Endpoint, Flow, Intent, Network
+from network.intent import Endpoint, Flow, Intent, inside
 
 
 @dataclass(frozen=True)
@@ -24,9 +23,10 @@ class Reach:
 
 
 def reachability(intent: Intent, nodes: Iterable[Mapping[str, Any]]) -> list[Reach]:
-    """Every source × every role that has nodes × every port that any role offers, allowed or not.
+    """Every source, every role that has nodes, every port that any role offers, allowed or not.
 
-    Roles are sources only when they have nodes. Raises Fault when no node is given: an empty matrix proves nothing.
+    Roles are sources only when they have nodes. Raises Fault when no node is given: an empty matrix proves
+    nothing.
     """
     standing = {node["role"] for node in nodes}
     known = {role.name for role in intent.roles()}
@@ -50,24 +50,19 @@ def reachability(intent: Intent, nodes: Iterable[Mapping[str, Any]]) -> list[Rea
 def _reach(intent: Intent, source: Endpoint, target: Endpoint, protocol: str, port: int) -> Reach:
     offered = [f for f in intent.flows if f.target == target and (f.protocol, f.port) == (protocol, port)]
     admitting = [f for f in offered if f.source == source] or [f for f in offered if _admits(f, source)]
-    why = admitting[0].why if admitting else "no rule of the intent allows it"
+    if source.kind == "site" and target.vpc not in source.vpcs:
+        admitting, why = [], f"{source.name} has no tunnel to {target.vpc}"
+    else:
+        why = admitting[0].why if admitting else "no rule of the intent allows it"
     return Reach(f"{source.kind}/{source.name}", target.name, protocol, port, bool(admitting), why)
 
 
 def _admits(flow: Flow, source: Endpoint) -> bool:
     """The flow's ranges contain the source's.
 
-    A site that no rule names still gets through one for the internet, because its addresses are part of it. A role does
-    not: its own outbound rules bind it.
+    A site that no rule names still gets through one for the internet, because its addresses are part of
+    it. A role does not: its own outbound rules bind it.
     """
     if source.kind == "role" or flow.source.kind == "role":
         return False
-    return all(any(_inside(net, outer) for outer in flow.source.networks) for net in source.networks)
-
-
-def _inside(inner: Network, outer: Network) -> bool:
-    if isinstance(inner, IPv4Network) and isinstance(outer, IPv4Network):
-        return inner.subnet_of(outer)
-    if isinstance(inner, IPv6Network) and isinstance(outer, IPv6Network):
-        return inner.subnet_of(outer)
-    return False
+    return all(any(inside(net, outer) for outer in flow.source.networks) for net in source.networks)

@@ -1,4 +1,4 @@
-"""The four renderings of the firewall intent, in one place to import from. They must agree; a property test says so."""
+"""The four renderings of the firewall intent, from one place; a property test holds them together."""
 
 from network.network_acls import AclEntry, network_acls
 from network.node_rules import node_rules

@@ -1,4 +1,4 @@
-"""The intent as security groups: one per server role, by reference inside the region, by range for the outside."""
+"""The intent as security groups, one per server role: by reference inside the region, by range outside."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Literal
 from fault import Fault
 from network.intent import Endpoint, Flow, Intent
 
-# Amazon VPC User Guide, "Amazon VPC quotas": 60 inbound and 60 outbound rules per security group, counted apart for
-# IPv4 and IPv6; a rule that names a group counts in both.
+# Amazon VPC User Guide, "Amazon VPC quotas": 60 inbound and 60 outbound rules per security group, counted
+# apart for IPv4 and IPv6; a rule that names a group counts in both.
 MOST_RULES = 60
 
 

@@ -15,8 +15,8 @@ def _check(stack: str) -> int:
     settings = load(stack, Path.cwd())
     nodes = sum(role.count for role in settings.server_roles.values())
     print(
-        f"{stack}: good; {settings.region}, {len(settings.zones)} zones, {len(settings.vpcs)} VPCs, {nodes} nodes, "
-        f"{len(settings.sites)} sites, {len(settings.firewall)} firewall rules"
+        f"{stack}: good; {settings.region}, {len(settings.zones)} zones, {len(settings.vpcs)} VPCs, "
+        f"{nodes} nodes, {len(settings.sites)} sites, {len(settings.firewall)} firewall rules"
     )
     return fault.GOOD
 

@@ -7,6 +7,7 @@ fields run on whatever is sound, and all problems are reported in one run.
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, get_args
@@ -76,8 +77,7 @@ def read(raw: Mapping[str, Any]) -> tuple[Draft, list[Problem]]:
             )
             broken.add(name)
             continue
-        adapter: TypeAdapter[Any] = TypeAdapter(_annotated(info))
-        sound, found = _sound(adapter, raw[name], name)
+        sound, found = _sound(name, raw[name])
         problems += found
         if found:
             broken.add(name)
@@ -88,12 +88,16 @@ def read(raw: Mapping[str, Any]) -> tuple[Draft, list[Problem]]:
     return draft, problems
 
 
-def _annotated(info: Any) -> Any:
-    """The field's annotation with its constraints (pydantic takes them apart)."""
-    annotation = info.annotation
-    for constraint in info.metadata:
-        annotation = Annotated[annotation, constraint]
-    return annotation
+@functools.cache
+def _adapters() -> dict[str, TypeAdapter[Any]]:
+    """A validator per section: its annotation with its constraints (pydantic takes them apart)."""
+    adapters: dict[str, TypeAdapter[Any]] = {}
+    for name, info in Settings.model_fields.items():
+        annotation: Any = info.annotation
+        for constraint in info.metadata:
+            annotation = Annotated[annotation, constraint]
+        adapters[name] = TypeAdapter(annotation)
+    return adapters
 
 
 def _extra(raw: Mapping[str, Any]) -> Iterable[str]:
@@ -107,28 +111,26 @@ def _remember_names(draft: Draft, name: str, value: Any) -> None:
         draft.kinds = frozenset(str(s.get("kind")) for s in value.values() if isinstance(s, Mapping))
 
 
-def _sound(adapter: TypeAdapter[Any], value: Any, key: str) -> tuple[Any, list[Problem]]:
+def _sound(key: str, value: Any) -> tuple[Any, list[Problem]]:
     """The value, or for a mapping or list of things the sound ones among them; and a problem per error."""
+    adapter = _adapters()[key]
     try:
         parsed = adapter.validate_python(value)
     except ValidationError as error:
         details = error.errors()
-        problems = [_problem(key, detail) for detail in details]
         broken = {detail["loc"][0] for detail in details if detail["loc"]}
-        rest = _without(value, broken) if key in ("vpcs", "server_roles", "sites", "firewall") else None
-        if not rest:
-            return None, problems
-        if isinstance(rest, dict) and key == "firewall":
-            return {i: adapter.validate_python([rule])[0] for i, rule in rest.items()}, problems
-        return adapter.validate_python(rest), problems
+        return _rest(key, value, broken), [_problem(key, detail) for detail in details]
     return (dict(enumerate(parsed)) if key == "firewall" else parsed), []
 
 
-def _without(value: Any, broken: set[int | str]) -> dict[Any, Any] | None:
-    if isinstance(value, Mapping):
-        return {name: item for name, item in value.items() if name not in broken}
-    if isinstance(value, list):
-        return {index: item for index, item in enumerate(value) if index not in broken}
+def _rest(key: str, value: Any, broken: set[int | str]) -> dict[Any, Any] | None:
+    """The items that nothing is wrong with, each under its own name or number."""
+    adapter = _adapters()[key]
+    if key in ("vpcs", "server_roles", "sites") and isinstance(value, Mapping):
+        rest = {name: item for name, item in value.items() if name not in broken}
+        return dict(adapter.validate_python(rest)) if rest else None
+    if key == "firewall" and isinstance(value, list):
+        return {i: adapter.validate_python([item])[0] for i, item in enumerate(value) if i not in broken}
     return None
 
 

@@ -39,15 +39,16 @@ LOG_GROUP_DAYS = (180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3
 # Three zones: quorum systems survive the loss of one, and the requirement asks for three.
 LEAST_ZONES = 3
 
-# The plan of a VPC: its block is cut into one slot per tier, each slot into one block per zone letter. Slots are
-# fixed by name, so that adding or removing a tier or a zone moves nothing. The fourth tier slot is kept free.
+# The plan of a VPC: its block is cut into one slot per tier, each slot into one block per zone letter.
+# Slots are fixed by name, so that adding or removing a tier or a zone moves nothing. The fourth tier slot
+# is kept free.
 TIER_SLOTS = {"public": 0, "private": 1, "isolated": 2}
 TIER_BITS = 2
 ZONE_LETTERS = "abcdefgh"
 ZONE_BITS = 3
 
-# Amazon VPC User Guide, "VPC CIDR blocks" and "Subnet CIDR blocks" (a VPC is /16 to /28, a subnet /28 at the smallest,
-# the first four addresses and the last one of a subnet are reserved).
+# Amazon VPC User Guide, "VPC CIDR blocks" and "Subnet CIDR blocks" (a VPC is /16 to /28, a subnet /28 at
+# the smallest, the first four addresses and the last one of a subnet are reserved).
 WIDEST_VPC = 16
 SMALLEST_SUBNET = 28
 SMALLEST_VPC = SMALLEST_SUBNET - TIER_BITS - ZONE_BITS
@@ -58,7 +59,8 @@ KEPT_PER_SUBNET = 8
 # RFC 1918 section 3; RFC 6598 (shared address space).
 PRIVATE_V4 = tuple(IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
 
-# The widest range a site may declare, by kind, as prefix lengths (IPv4, IPv6): administration comes from few places.
+# The widest range a site may declare, by kind, as prefix lengths (IPv4, IPv6): administration comes from
+# few places.
 WIDEST_RANGE = {"noc": (16, 32), "service_centre": (16, 32), "customer": (8, 32)}
 
 ADMIN_PORT = 22

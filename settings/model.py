@@ -1,9 +1,11 @@
-"""The settings of one region: frozen, typed, unknown keys refused. Rules across fields are in `rules_*.py`."""
+"""The settings of one region: frozen, typed, unknown keys refused. Rules across fields: `rules_*.py`."""
 
 from __future__ import annotations
 
+import functools
 import re
 import zoneinfo
+from collections.abc import Iterable
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Annotated, Any, Literal
@@ -19,6 +21,11 @@ class Tier(StrEnum):
     PUBLIC = "public"
     PRIVATE = "private"
     ISOLATED = "isolated"
+
+
+def innermost(tiers: Iterable[str]) -> Tier:
+    """The tier furthest from the internet among those of a VPC; its subnets hold the interface endpoints."""
+    return max((Tier(tier) for tier in tiers), key=list(Tier).index)
 
 
 class SiteKind(StrEnum):
@@ -70,8 +77,11 @@ def _window(value: str) -> str:
     return value
 
 
+_time_zones = functools.cache(zoneinfo.available_timezones)
+
+
 def _zone_name(value: str) -> str:
-    known = zoneinfo.available_timezones()
+    known = _time_zones()
     if not known:
         raise Broken("time zones come from the tz database, which this machine lacks", "apt install tzdata")
     if value not in known:
@@ -106,7 +116,7 @@ Reason = Annotated[str, Field(min_length=3, max_length=200)]
 class Model(BaseModel):
     """Frozen; unknown keys refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Residency(Model):

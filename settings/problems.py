@@ -21,7 +21,7 @@ class Problem:
     fix: str
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.value}; {self.rule}; {self.fix}"
+        return f"{show(self.key)}: {self.value}; {self.rule}; {self.fix}"
 
 
 class SettingsError(Fault):
@@ -37,8 +37,8 @@ class SettingsError(Fault):
         return "\nerror: ".join(str(problem) for problem in self.problems)
 
 
-class Broken(ValueError):  # noqa: N818 - raised inside validators, where pydantic wants a ValueError
-    """A field's value breaks a rule; becomes a Problem with the same words."""
+class Broken(ValueError):
+    """A field's value breaks a rule; pydantic wants a ValueError. Becomes a Problem with the same words."""
 
     def __init__(self, rule: str, fix: str) -> None:
         super().__init__(rule)
@@ -46,7 +46,7 @@ class Broken(ValueError):  # noqa: N818 - raised inside validators, where pydant
 
 
 def show(value: Any) -> str:
-    """A value as it fits in one line."""
+    """A value as it fits in one line of a terminal: no line breaks, no control characters."""
     text = value if isinstance(value, str) else repr(value)
-    text = " ".join(text.split())
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

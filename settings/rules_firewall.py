@@ -1,4 +1,4 @@
-"""Rules of the firewall intent: who may be named where, and what must be there so that nobody is locked out."""
+"""Rules of the firewall intent: who may stand where, and what must be there so that nobody is locked out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 from settings import facts
 from settings.draft import Draft
-from settings.model import FirewallRule, Site, SiteKind, Tier
+from settings.model import FirewallRule, Site, SiteKind, Tier, innermost
 from settings.problems import Problem
 from settings.rules_region import Rule
 
@@ -87,7 +87,7 @@ def administration_is_ours(draft: Draft) -> Iterator[Problem]:
                 yield Problem(
                     f"firewall.{index}.from",
                     f"{word} to port {rule.port}",
-                    f"{facts.ADMIN_PORTS[rule.port]} is administration: from a NOC, a service centre or a role",
+                    f"{facts.ADMIN_PORTS[rule.port]} is administration: from our sites or a role",
                     "remove the word or the rule",
                 )
 
@@ -144,18 +144,21 @@ def every_role_has_an_admin_path(draft: Draft) -> Iterator[Problem]:
     """ssh from a NOC to every role, or the first run of the playbooks locks everybody out."""
     if "firewall" in draft.broken:
         return
+    lockout = "every role is administered from a NOC, or hardening would lock everybody out"
     for name, role in draft.server_roles.items():
-        stated = any(_is_admin_path(rule, name) for rule in draft.firewall.values())
-        if not stated or not ("sites" in draft.broken or _attached(draft, SiteKind.NOC, role.vpc)):
+        if not any(_is_admin_path(rule, name) for rule in draft.firewall.values()):
+            rule = (
+                f"{{from: [noc], to: [{name}], protocol: tcp, port: {facts.ADMIN_PORT}, why: administration}}"
+            )
             yield Problem(
-                "firewall",
-                f"no rule from noc to {name} tcp {facts.ADMIN_PORT}"
-                if not stated
-                else f"no NOC tunnel to {role.vpc}",
-                f"every role is administered from a NOC; without this {name} would lock everybody out",
-                f"add {{from: [noc], to: [{name}], protocol: tcp, port: {facts.ADMIN_PORT}, why: administration}}"
-                if not stated
-                else f"add {role.vpc} to the vpcs of a site of kind noc",
+                "firewall", f"no rule from noc to {name} tcp {facts.ADMIN_PORT}", lockout, f"add {rule}"
+            )
+        elif "sites" not in draft.broken and not _attached(draft, SiteKind.NOC, role.vpc):
+            yield Problem(
+                "sites",
+                f"no NOC with a tunnel to {role.vpc}",
+                f"{lockout}; {name} stands there",
+                f"add {role.vpc} to the vpcs of a site of kind noc",
             )
 
 
@@ -198,7 +201,7 @@ def services_are_in_reach(draft: Draft) -> Iterator[Problem]:
         "time_servers": tuple(server.address for server in draft.services.time_servers),
     }
     for index, rule in draft.firewall.items():
-        for word in set(rule.to) & set(addresses):
+        for word in sorted(set(rule.to) & set(addresses)):
             for name in rule.from_:
                 role = draft.server_roles.get(name)
                 for address in addresses[word] if role else ():
@@ -216,6 +219,43 @@ def _site_of(draft: Draft, address: IPv4Address) -> str | None:
     return next((n for n, s in draft.sites.items() if any(address in r for r in s.ranges)), None)
 
 
+def host_firewalls_tell_roles_apart(draft: Draft) -> Iterator[Problem]:
+    """What the intent denies between two roles is refused by the nodes too, not by security groups alone.
+
+    A node knows other roles by their subnets. Where two roles share a tier, a denied pair may look
+    allowed on both ends, each because of a neighbour's rule.
+    """
+    if draft.broken & {"firewall", "server_roles", "vpcs"}:
+        return
+    flows = {(s, t, r.protocol, r.port) for r in draft.firewall.values() for s in r.from_ for t in r.to}
+    places = {name: (role.vpc, str(role.tier)) for name, role in draft.server_roles.items()}
+    leaving = {
+        (s, _place_of(draft, places, s, t), protocol, port) for s, t, protocol, port in flows if s in places
+    }
+    entering = {(places.get(s, s), t, protocol, port) for s, t, protocol, port in flows if t in places}
+    for source, at, protocol, port in sorted(leaving, key=str):
+        for target in sorted(name for name, place in places.items() if place == at):
+            admitted = {(places[source], target, protocol, port), (INTERNET, target, protocol, port)}
+            if (source, target, protocol, port) not in flows and admitted & entering:
+                yield Problem(
+                    "firewall",
+                    f"{source} to {target} {protocol} {port}",
+                    "no rule allows it, yet both nodes would: their neighbours may, and a node knows other roles "
+                    "by subnet",
+                    "move one of them to another tier or VPC, use another port, or allow it with a reason",
+                )
+
+
+def _place_of(
+    draft: Draft, places: dict[str, tuple[str, str]], source: str, target: str
+) -> tuple[str, str] | None:
+    """Where the target's subnets are, as seen from the source; None for what lies outside the region."""
+    if target != ENDPOINTS:
+        return places.get(target)
+    vpc = draft.server_roles[source].vpc
+    return (vpc, str(innermost(draft.vpcs[vpc].tiers))) if vpc in draft.vpcs else None
+
+
 RULES: tuple[Rule, ...] = (
     words_are_known,
     internet_reaches_public_roles_only,
@@ -227,4 +267,5 @@ RULES: tuple[Rule, ...] = (
     every_role_has_an_admin_path,
     every_role_gets_packages_and_time,
     services_are_in_reach,
+    host_firewalls_tell_roles_apart,
 )

@@ -1,4 +1,4 @@
-"""Rules across fields: residency, zones, address ranges, roles, sites, services, retention. One function per rule."""
+"""Rules across fields: residency, zones, ranges, roles, sites, services, retention. One function each."""
 
 from __future__ import annotations
 

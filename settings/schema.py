@@ -9,7 +9,7 @@ from settings.stack import DISABLED, PREFIX, PULUMIS_OWN
 
 
 def stack_schema() -> dict[str, Any]:
-    """JSON schema (draft 2020-12) of Pulumi.<stack>.yaml: shapes only, the rules across fields are `check`'s."""
+    """JSON schema (draft 2020-12) of Pulumi.<stack>.yaml: shapes only, rules across fields are `check`'s."""
     settings = Settings.model_json_schema(by_alias=True)
     keys = {PREFIX + name: shape for name, shape in settings["properties"].items()}
     keys[DISABLED] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,18 @@ _TEXT_FIELDS = frozenset(("region", "account", "owner"))
 class _Loader(yaml.SafeLoader):
     """YAML where a key stands once: the second of two equal keys would win silently."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.repeated: list[Problem] = []
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Any] = set()
+        seen: set[str] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = str(key_node.value)
             if key in seen:
-                where = f"line {key_node.start_mark.line + 1}"
-                raise SettingsError(
-                    [Problem(str(key), where, "a key stands once", "remove or merge one of the two")]
+                line = f"a second time on line {key_node.start_mark.line + 1}"
+                self.repeated.append(
+                    Problem(key, line, "a key stands once", "remove or merge one of the two")
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
@@ -51,7 +56,7 @@ def parse(mapping: Mapping[str, Any]) -> Settings:
 
 
 def parse_config(config: Mapping[str, str]) -> Settings:
-    """Settings from Pulumi's own configuration: `stockade:key` to text, JSON where the value has structure."""
+    """Settings from Pulumi's configuration: `stockade:key` to text, JSON where the value has structure."""
     mapping: dict[str, Any] = {}
     for key, text in config.items():
         if not key.startswith(PREFIX):
@@ -65,9 +70,12 @@ def parse_config(config: Mapping[str, str]) -> Settings:
 
 
 def load(stack: str, root: Path) -> Settings:
-    """Read `<root>/Pulumi.<stack>.yaml`. Raises Fault when there is none, SettingsError for what is wrong in it."""
+    """Read `<root>/Pulumi.<stack>.yaml`.
+
+    Raises Fault when there is none, SettingsError for what is wrong in it.
+    """
     path = root / f"Pulumi.{stack}.yaml"
-    if not path.is_file():
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", stack) or not path.is_file():
         known = sorted(p.name.split(".")[1] for p in root.glob("Pulumi.*.yaml"))
         raise Fault(
             f"no stack {stack!r}",
@@ -75,13 +83,20 @@ def load(stack: str, root: Path) -> Settings:
             f"choose from {', '.join(known)}" if known else "add one",
         )
     try:
-        data = yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506 - a SafeLoader, see above
+        loader = _Loader(path.read_text())
+        data = loader.get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(
             [Problem(path.name, show(str(error)), "a stack file is YAML", "correct the syntax")]
         ) from error
-    problems: list[Problem] = []
-    return _parse(_config_of(path, data, problems), problems)
+    problems = list(loader.repeated)
+    mapping = _config_of(path, data, problems)
+    roles = mapping.get("server_roles")
+    if isinstance(roles, dict) and stack in roles:
+        problems.append(
+            Problem(f"server_roles.{stack}", stack, "a role is not named as its stack", "choose another name")
+        )
+    return _parse(mapping, problems)
 
 
 def _parse(mapping: Mapping[str, Any], problems: list[Problem]) -> Settings:
