@@ -79,7 +79,7 @@ def unmet(expect: list[dict[str, str]], output: str) -> list[str]:
 
 
 class ActionModule(ActionBase):
-    """`prove_access: {confirm: GENERATION | expect: [{command, line}], timeout: SECONDS}`; changes nothing."""
+    """`prove_access: {confirm: N | expect: [{command, line}], timeout: SECONDS}`. It changes nothing."""
 
     _VALID_ARGS = frozenset(("confirm", "expect", "timeout"))
 
@@ -118,7 +118,7 @@ class ActionModule(ActionBase):
         return {"changed": False, "failed": True, "msg": f"a new login with sudo failed: {said}"}
 
     def options(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """The connection's settings as the ssh plugin itself reads them: inventory, environment, ansible.cfg."""
+        """The connection as the ssh plugin itself sets it up: inventory, environment, ansible.cfg."""
         kind = self._connection.transport
         if "ssh" not in kind:
             raise AnsibleActionFail(

@@ -1,7 +1,7 @@
 """Callback: a play that matches no host ends red.
 
-A typo in a group or in --limit must not look like a hardened fleet. Ansible itself prints "skipping: no hosts matched"
-and exits 0 when the limit leaves hosts elsewhere in the inventory.
+A typo in a group or in --limit must not look like a hardened fleet. Ansible itself prints
+"skipping: no hosts matched" and exits 0 when the limit leaves hosts elsewhere in the inventory.
 """
 
 from __future__ import annotations
