@@ -38,7 +38,7 @@ def write(report: Report, path: Path) -> None:
     for subject in [*groups, *(name for name in pairs if name not in groups)]:
         xml.add_testsuite(_suite(report, subject, groups.get(subject, "unlisted"), pairs[subject], titles))
     path.parent.mkdir(parents=True, exist_ok=True)
-    xml.write(str(path), pretty=True)
+    xml.write(str(path))
 
 
 def _run_suite(report: Report) -> TestSuite | None:
@@ -59,8 +59,8 @@ def _suite(
     suite.timestamp = report.run.started.isoformat()
     for name in ("stack", "region", "account", "commit", "scope"):
         suite.add_property(name, printable(str(getattr(report.run, name) or "")))
-    for control, results in found.items():
-        suite.add_testcase(_case(control, titles.get(control, ""), subject, group, results))
+    # All at once: adding one by one counts the suite anew each time.
+    suite.add_testcases([_case(c, titles.get(c, ""), subject, group, found[c]) for c in found])
     if not found:
         case = TestCase("no result", classname=printable(f"{group}.{subject}"))
         case.result = [Error("this subject has no result: it was expected and never judged", "missing")]

@@ -76,12 +76,12 @@ def _red(report: Report) -> str:
     for status, verb in (
         (Status.FAIL, "failed on"),
         (Status.ERROR, "could not be judged on"),
-        (Status.MANUAL, "{have} no judgement yet on"),
+        (Status.MANUAL, "await{s} a judgement on"),
     ):
         found = [result for result in report.results if result.status is status]
         if found:
             controls, subjects = {r.control for r in found}, {r.subject for r in found}
-            words = verb.format(have="has" if len(controls) == 1 else "have")
+            words = verb.format(s="s" if len(controls) == 1 else "")
             parts.append(f"{count(len(controls), 'control')} {words} {count(len(subjects), 'subject')}")
     reasons = len(report.faults) + len(report.doubts())
     if not report.results:

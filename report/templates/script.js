@@ -9,6 +9,8 @@
     return element;
   };
 
+  document.documentElement.classList.add("js");
+
   // Theme: system, light, dark. A file opened from disk may have no storage.
   const themes = ["system", "light", "dark"];
   const button = find("#theme");
@@ -90,11 +92,14 @@
   };
 
   // Filters. What a control's text is, is read once.
+  const matrixRows = Map.groupBy
+    ? Map.groupBy(all("tr[data-control]"), (row) => row.dataset.control)
+    : all("tr[data-control]").reduce((map, row) => map.set(row.dataset.control, [...(map.get(row.dataset.control) ?? []), row]), new Map());
   const controls = all("details.control").map((element) => ({
     element,
     statuses: element.dataset.statuses.split(" "),
     severity: element.dataset.severity,
-    rows: all(`tr[data-control="${element.dataset.index}"]`),
+    rows: matrixRows.get(element.dataset.index) ?? [],
     text: null,
   }));
   const form = find("#filters"), search = find("#search"), byStatus = find("#by-status"), bySeverity = find("#by-severity");
@@ -108,6 +113,7 @@
     control.text ??= control.element.textContent.toLowerCase();
     return words.every((word) => control.text.includes(word));
   };
+  let filtered = "";  // the status that the rows inside the controls were last filtered by
   const apply = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean), wanted = byStatus.value;
     let shown = 0;
@@ -116,8 +122,9 @@
       shown += keep;
       control.element.hidden = !keep;
       control.rows.forEach((row) => { row.hidden = !keep; });
-      all(".results > li", control.element).forEach((row) => { row.hidden = !rowMatches(row, wanted); });
+      if (wanted !== filtered) all(".results > li", control.element).forEach((row) => { row.hidden = !rowMatches(row, wanted); });
     }
+    filtered = wanted;
     all(".matrix tbody").forEach((body) => { body.hidden = !find("tr[data-control]:not([hidden])", body); });
     all(".matrix-box").forEach((box) => { box.hidden = !find("tbody:not([hidden])", box); });
     find("#nothing").hidden = shown > 0;
@@ -137,7 +144,8 @@
     if (!control) return;
     if (control.hidden || target.hidden) { form.reset(); search.value = ""; byStatus.value = ""; bySeverity.value = ""; apply(); }
     control.open = true;
-    target.scrollIntoView({ block: "start" });
+    control.scrollIntoView({ block: "start" });
+    if (target.getBoundingClientRect().bottom > innerHeight) target.scrollIntoView({ block: "center" });
     find("summary", control).focus({ preventScroll: true });
   };
   addEventListener("hashchange", reveal);
