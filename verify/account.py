@@ -34,7 +34,7 @@ class Account:
             retries={"max_attempts": 3, "mode": "standard"},
             s3={"addressing_style": "path"} if own else None,
         )
-        self._session = boto3.session.Session(region_name=region)
+        self._session: Any = boto3.session.Session(region_name=region)
         self._clients: dict[tuple[str, str], Any] = {}
         self._answers: dict[str, dict[str, Any] | AccountFault | None] = {}
 

@@ -97,3 +97,14 @@ def administration_ranges(contract: Contract) -> set[str]:
     """The ranges of the NOC and the service centres, the only places administration comes from."""
     sites = contract["sites"].values()
     return {cidr for site in sites if site["kind"] in ("noc", "service_centre") for cidr in site["ranges"]}
+
+
+def intended_for_endpoints(contract: Contract, vpc: str) -> set[Rule]:
+    """The permissions of the group in front of a VPC's interface endpoints: in from the roles that need
+    them."""
+    groups = {node["role"]: node["security_group"] for node in contract["nodes"]}
+    return {
+        Rule("ingress", flow["protocol"], flow["port"], flow["port"], groups.get(flow["source"]["name"], "?"))
+        for flow in contract["intent"]["flows"]
+        if flow["target"]["kind"] == "aws_endpoints" and flow["target"]["name"] == vpc
+    }

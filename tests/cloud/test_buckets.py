@@ -1,0 +1,185 @@
+"""Buckets of the whole account, also those nobody planned. Rows D3, M7, M9, M10, M27."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from verify.account import Account
+from verify.policies import conditions, denies_everybody, principals, statements
+from verify.subjects import Resource
+
+Region = dict[str, Any]
+Rules = list[dict[str, Any]]
+Find = Callable[[str], list[Resource]]
+
+
+# Amazon S3 User Guide, "Understanding and managing Amazon S3 storage classes": these keep data in one zone
+# only, or
+# (REDUCED_REDUNDANCY) with less than eleven nines.
+ONE_PLACE = {"ONEZONE_IA", "EXPRESS_ONEZONE", "OUTPOSTS", "REDUCED_REDUNDANCY", "SNOW"}
+
+
+def _arns(bucket: Resource) -> list[str]:
+    return [f"arn:aws:s3:::{bucket['Name']}", f"arn:aws:s3:::{bucket['Name']}/any/object"]
+
+
+@pytest.fixture
+def policy(bucket: Resource, aws: Account) -> str | None:
+    found = aws.read("s3", "get_bucket_policy", absent=("NoSuchBucketPolicy",), Bucket=bucket["Name"])
+    return str(found["Policy"]) if found else None
+
+
+@pytest.fixture
+def log_targets(aws: Account, resources: Find) -> set[str]:
+    """Buckets that receive S3 server access logs."""
+    found: set[str] = set()
+    for other in resources("bucket"):
+        logging = aws.need("s3", "get_bucket_logging", Bucket=other["Name"]).get("LoggingEnabled")
+        found |= {logging["TargetBucket"]} if logging else set()
+    return found
+
+
+@pytest.fixture
+def rules(bucket: Resource, aws: Account) -> Rules:
+    absent = ("NoSuchLifecycleConfiguration",)
+    found = aws.read("s3", "get_bucket_lifecycle_configuration", absent=absent, Bucket=bucket["Name"])
+    return [rule for rule in found["Rules"] if rule["Status"] == "Enabled"] if found else []
+
+
+@pytest.mark.control("STK-BKT-001")
+def test_new_objects_are_encrypted_with_our_own_key(
+    bucket: Resource, aws: Account, log_targets: set[str], region: Region
+) -> None:
+    absent = ("ServerSideEncryptionConfigurationNotFoundError",)
+    found = aws.read("s3", "get_bucket_encryption", absent=absent, Bucket=bucket["Name"])
+    assert found, "no default encryption is configured"
+    default = found["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]
+    if bucket["Name"] in log_targets:
+        # Amazon S3 User Guide, "Enabling Amazon S3 server access logging": a target bucket can use SSE-S3
+        # only.
+        assert default["SSEAlgorithm"] in ("AES256", "aws:kms"), f"algorithm {default['SSEAlgorithm']}"
+        return
+    assert default["SSEAlgorithm"] in ("aws:kms", "aws:kms:dsse"), f"algorithm {default['SSEAlgorithm']}"
+    key = default.get("KMSMasterKeyID", "")
+    ours = {arn.split("/")[-1] for arn in region["keys"].values()}
+    assert key.split("/")[-1] in ours, f"key {key or 'of AWS'}, not one of the region's own"
+
+
+@pytest.mark.control("STK-BKT-002")
+def test_a_replaced_or_deleted_object_can_be_had_back(bucket: Resource, aws: Account) -> None:
+    status = aws.need("s3", "get_bucket_versioning", Bucket=bucket["Name"]).get("Status", "never enabled")
+    assert status == "Enabled", f"versioning is {status}"
+
+
+@pytest.mark.control("STK-BKT-003")
+def test_the_bucket_refuses_clear_text(bucket: Resource, policy: str | None) -> None:
+    condition = "bool aws:securetransport"
+    assert denies_everybody(policy, "s3:GetObject", _arns(bucket), condition, {"false"}), (
+        "clear text is not refused"
+    )
+    assert denies_everybody(policy, "s3:PutObject", _arns(bucket), condition, {"false"}), (
+        "clear text is not refused"
+    )
+
+
+@pytest.mark.control("STK-BKT-004")
+def test_the_bucket_refuses_tls_older_than_1_2(bucket: Resource, policy: str | None) -> None:
+    for action in ("s3:GetObject", "s3:PutObject"):
+        refused = denies_everybody(
+            policy, action, _arns(bucket), "numericlessthan s3:tlsversion", {"1.2", "1.3"}
+        )
+        assert refused, f"{action} works over TLS 1.0 and 1.1"
+
+
+@pytest.mark.control("STK-BKT-005")
+def test_the_bucket_cannot_become_public(bucket: Resource, aws: Account) -> None:
+    absent = ("NoSuchPublicAccessBlockConfiguration",)
+    found = aws.read("s3", "get_public_access_block", absent=absent, Bucket=bucket["Name"])
+    assert found, "no public access block"
+    off = [name for name, on in found["PublicAccessBlockConfiguration"].items() if on is not True]
+    assert len(found["PublicAccessBlockConfiguration"]) == 4 and not off, f"off: {', '.join(off)}"
+
+
+@pytest.mark.control("STK-BKT-006")
+def test_object_acls_are_switched_off(bucket: Resource, aws: Account) -> None:
+    absent = ("OwnershipControlsNotFoundError",)
+    found = aws.read("s3", "get_bucket_ownership_controls", absent=absent, Bucket=bucket["Name"])
+    rules = found["OwnershipControls"]["Rules"] if found else []
+    owner = [rule["ObjectOwnership"] for rule in rules]
+    assert owner == ["BucketOwnerEnforced"], (
+        f"ownership is {owner or 'not set'}: an uploader can grant access"
+    )
+
+
+@pytest.mark.control("STK-BKT-007")
+def test_every_access_is_written_down(
+    bucket: Resource, aws: Account, log_targets: set[str], resources: Find
+) -> None:
+    if bucket["Name"] in log_targets:
+        pytest.skip("not applicable: it receives access logs; logging it into itself would never end")
+    logging = aws.need("s3", "get_bucket_logging", Bucket=bucket["Name"]).get("LoggingEnabled")
+    assert logging, "access logging is off"
+    ours = {other["Name"] for other in resources("bucket")}
+    assert logging["TargetBucket"] in ours, (
+        f"logs go to {logging['TargetBucket']}, which is not in this account"
+    )
+
+
+@pytest.mark.control("STK-BKT-008")
+def test_old_versions_and_broken_uploads_do_not_stay_for_ever(
+    bucket: Resource, rules: Rules, region: Region
+) -> None:
+    whole = [rule for rule in rules if not rule.get("Prefix") and not rule.get("Filter", {}).get("Prefix")]
+    assert any(rule.get("AbortIncompleteMultipartUpload") for rule in whole), (
+        "unfinished uploads stay for ever"
+    )
+    days = [
+        r["NoncurrentVersionExpiration"]["NoncurrentDays"]
+        for r in whole
+        if r.get("NoncurrentVersionExpiration")
+    ]
+    promised = region["retention"]["noncurrent_days"]
+    assert days, "replaced versions stay for ever"
+    assert min(days) >= promised, f"replaced versions go after {min(days)} days, promised are {promised}"
+
+
+@pytest.mark.control("STK-BKT-009")
+def test_data_is_kept_in_several_zones(bucket: Resource, rules: Rules, aws: Account) -> None:
+    moves = [
+        m for r in rules for key in ("Transitions", "NoncurrentVersionTransitions") for m in r.get(key, [])
+    ]
+    wrong = {move["StorageClass"] for move in moves} & ONE_PLACE
+    assert not wrong, f"a lifecycle rule moves objects to {', '.join(wrong)}"
+    objects = aws.need("s3", "list_object_versions", Bucket=bucket["Name"]).get("Versions", [])
+    lonely = [o["Key"] for o in objects if o.get("StorageClass") in ONE_PLACE]
+    assert not lonely, f"{len(lonely)} object version(s) lie in one place only, e.g. {lonely[:1]}"
+
+
+@pytest.mark.control("STK-BKT-010")
+def test_the_bucket_policy_gives_nothing_to_strangers(policy: str | None, region: Region) -> None:
+    own = f":{region['account']}:"
+    for statement in statements(policy):
+        if statement.get("Effect") != "Allow":
+            continue
+        for principal in principals(statement):
+            service = principal.endswith(".amazonaws.com")
+            bound = "stringequals aws:sourceaccount" in conditions(statement)
+            ours = own in principal or principal == str(region["account"])
+            assert ours or (service and bound), f"statement {statement.get('Sid')} lets in {principal}"
+
+
+@pytest.mark.control("STK-BKT-011")
+def test_an_object_under_another_key_is_refused(
+    bucket: Resource, policy: str | None, log_targets: set[str]
+) -> None:
+    if bucket["Name"] in log_targets:
+        pytest.skip("not applicable: it receives access logs, which S3 itself encrypts")
+    refusals = [s for s in statements(policy) if s.get("Effect") == "Deny" and "*" in principals(s)]
+    named = {
+        key.split(" ", 1)[1] for s in refusals for key in conditions(s) if key.startswith("stringnotequals")
+    }
+    for header in ("s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id"):
+        assert header in named, f"an upload may choose its own {header}"

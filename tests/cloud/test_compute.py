@@ -1,0 +1,117 @@
+"""Instances, their volumes and templates. Rows M5, M10, M26, D1."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from verify.account import Account
+from verify.evidence import redact
+from verify.subjects import Resource
+
+Region = dict[str, Any]
+Find = Callable[[str], list[Resource]]
+
+
+@pytest.fixture
+def planned(instance: Resource) -> Region:
+    assert instance.expected is not None, f"{instance['InstanceId']} is in no plan"
+    return instance.expected
+
+
+@pytest.mark.control("STK-CMP-001")
+def test_metadata_needs_a_session_token_and_does_not_leave_the_node(instance: Resource) -> None:
+    options = instance.get("MetadataOptions", {})
+    assert options.get("HttpTokens") == "required", f"HttpTokens is {options.get('HttpTokens', 'not set')}"
+    assert options.get("HttpPutResponseHopLimit") == 1, f"hop limit {options.get('HttpPutResponseHopLimit')}"
+
+
+@pytest.mark.control("STK-CMP-002")
+def test_every_volume_is_encrypted_with_our_own_key(volume: Resource, region: Region) -> None:
+    assert volume["Encrypted"] is True, "the volume is clear"
+    ours = {arn.split("/")[-1] for arn in region["keys"].values()}
+    assert volume.get("KmsKeyId", "").split("/")[-1] in ours, f"its key is {volume.get('KmsKeyId', 'of AWS')}"
+
+
+@pytest.mark.control("STK-CMP-003")
+def test_only_nodes_of_the_public_tier_have_a_public_address(instance: Resource, planned: Region) -> None:
+    shown = {i["Association"]["PublicIp"] for i in instance["NetworkInterfaces"] if i.get("Association")}
+    shown |= {instance["PublicIpAddress"]} if instance.get("PublicIpAddress") else set()
+    if planned["tier"] == "public":
+        assert shown <= {planned["public_address"]}, (
+            f"it shows {sorted(shown)}, planned {planned['public_address']}"
+        )
+    else:
+        assert not shown, f"an internal node is reachable at {', '.join(sorted(shown))}"
+
+
+@pytest.mark.control("STK-CMP-004")
+def test_a_node_stands_where_the_plan_puts_it(instance: Resource, planned: Region, region: Region) -> None:
+    subnet = region["vpcs"][planned["vpc"]]["subnets"][planned["subnet"]]
+    found = (instance["SubnetId"], instance["Placement"]["AvailabilityZone"], instance["PrivateIpAddress"])
+    assert found == (subnet["id"], planned["zone"], planned["address"]), f"subnet, zone, address are {found}"
+    assert instance["State"]["Name"] == "running", f"it is {instance['State']['Name']}"
+
+
+@pytest.mark.control("STK-CMP-005")
+def test_a_node_is_watched_every_minute(instance: Resource) -> None:
+    assert instance["Monitoring"]["State"] in ("enabled", "pending"), (
+        f"monitoring is {instance['Monitoring']['State']}"
+    )
+
+
+@pytest.mark.control("STK-CMP-006")
+def test_a_node_has_the_security_group_of_its_role_only(instance: Resource, planned: Region) -> None:
+    groups = {g["GroupId"] for i in instance["NetworkInterfaces"] for g in i["Groups"]}
+    assert groups == {planned["security_group"]}, f"it has {sorted(groups)}"
+
+
+@pytest.mark.control("STK-CMP-007")
+def test_a_template_starts_hardened_instances_only(launch_template: Resource) -> None:
+    options = launch_template.get("MetadataOptions", {})
+    assert options.get("HttpTokens") == "required" and options.get("HttpPutResponseHopLimit") == 1, (
+        f"{options}"
+    )
+    disks = [m["Ebs"] for m in launch_template.get("BlockDeviceMappings", []) if "Ebs" in m]
+    assert disks and all(disk.get("Encrypted") and disk.get("KmsKeyId") for disk in disks), (
+        "a volume is clear"
+    )
+    assert launch_template.get("Monitoring", {}).get("Enabled") is True, "no monitoring"
+
+
+@pytest.mark.control("STK-CMP-008")
+def test_user_data_holds_no_secret_and_opens_no_password_login(launch_template: Resource) -> None:
+    text = base64.b64decode(launch_template.get("UserData", "")).decode(errors="replace")
+    assert redact(text) == text, "user data holds a secret; every process of the node can read it"
+    assert "ssh_pwauth: true" not in text and "ssh_pwauth: True" not in text, (
+        "user data lets people log in by password"
+    )
+
+
+@pytest.mark.control("STK-CMP-009")
+def test_every_instance_is_planned_and_of_the_pinned_image(
+    instance: Resource, planned: Region, aws: Account, resources: Find
+) -> None:
+    images = {other["ImageId"] for other in resources("instance") if other.expected}
+    assert len(images) == 1, f"nodes come from {len(images)} images: {sorted(images)}"
+
+
+@pytest.mark.control("STK-CMP-010")
+def test_no_snapshot_or_image_of_ours_is_public(aws: Account, region: Region) -> None:
+    own = [str(region["account"])]
+    for snapshot in aws.need("ec2", "describe_snapshots", OwnerIds=own)["Snapshots"]:
+        shared = aws.need(
+            "ec2",
+            "describe_snapshot_attribute",
+            SnapshotId=snapshot["SnapshotId"],
+            Attribute="createVolumePermission",
+        )
+        assert not shared.get("CreateVolumePermissions"), f"{snapshot['SnapshotId']} is shared"
+        assert snapshot["Encrypted"], f"{snapshot['SnapshotId']} is clear"
+    public = [
+        i["ImageId"] for i in aws.need("ec2", "describe_images", Owners=own)["Images"] if i.get("Public")
+    ]
+    assert not public, f"public images: {', '.join(public)}"

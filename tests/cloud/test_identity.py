@@ -1,0 +1,135 @@
+"""Roles and users: least privilege that no attached policy can undo. Rows M4, M2, M14."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from verify import identity
+from verify.account import Account
+from verify.policies import Statement, conditions, covers, principals, unlimited
+from verify.subjects import Resource
+
+Region = dict[str, Any]
+
+
+# What lets a role become another one, or undo the audit trail.
+ESCALATION = ("iam:PassRole", "iam:PutRolePolicy", "iam:CreateAccessKey", "organizations:LeaveOrganization")
+
+
+@pytest.fixture
+def boundary(role: Resource, aws: Account) -> list[Statement]:
+    found = role.get("PermissionsBoundary")
+    assert found, "the role has no permission boundary: whatever is attached to it takes effect"
+    return identity.managed_policy(aws, found["PermissionsBoundaryArn"])
+
+
+@pytest.mark.control("STK-IAM-001")
+def test_every_role_has_a_boundary(role: Resource, boundary: list[Statement]) -> None:
+    if role.expected is not None:
+        found = role["PermissionsBoundary"]["PermissionsBoundaryArn"]
+        assert found == role.expected["boundary"], f"its boundary is {found}"
+    assert not any(wide for statement in boundary for wide in unlimited(statement) if wide == "*"), (
+        "it bounds nothing"
+    )
+
+
+@pytest.mark.control("STK-IAM-002")
+def test_no_role_may_do_everything_of_a_service_everywhere(role: Resource, aws: Account) -> None:
+    for name, policy in identity.policies_of(aws, role["RoleName"]).items():
+        for statement in policy:
+            assert not unlimited(statement), (
+                f"policy {name} allows {', '.join(unlimited(statement))} on everything"
+            )
+
+
+@pytest.mark.control("STK-IAM-003")
+def test_a_role_trusts_one_aws_service_or_our_own_account_only(role: Resource, region: Region) -> None:
+    found = identity.trusted(role.data)
+    assert found, "nobody may assume it: it serves nothing"
+    who = {name for statement in found for name in principals(statement)}
+    services = {name for name in who if name.endswith(".amazonaws.com")}
+    foreign = {name for name in who - services if f":{region['account']}:" not in name}
+    assert not foreign, f"it trusts {', '.join(sorted(foreign))}"
+    assert len(services) <= 1, f"it trusts {len(services)} services: {', '.join(sorted(services))}"
+    for statement in found:
+        # EC2 assumes a role for the instance that carries it; other services act for whoever asks them, so
+        # they are
+        # bound to our account (IAM User Guide, "The confused deputy problem").
+        if principals(statement) <= {"ec2.amazonaws.com"}:
+            continue
+        bound = {"stringequals aws:sourceaccount", "stringequals aws:principalaccount"} & set(
+            conditions(statement)
+        )
+        assert bound or not services, f"{', '.join(services)} may use it for another account"
+
+
+@pytest.mark.control("STK-IAM-004")
+def test_there_are_no_users_with_their_own_keys(aws: Account) -> None:
+    users = aws.need("iam", "list_users")["Users"]
+    assert not users, f"IAM users: {', '.join(user['UserName'] for user in users)}; people come by federation"
+
+
+@pytest.mark.control("STK-IAM-005")
+def test_the_root_user_has_no_access_key(aws: Account) -> None:
+    summary = aws.need("iam", "get_account_summary")["SummaryMap"]
+    assert summary.get("AccountAccessKeysPresent", 0) == 0, "the root user has an access key"
+
+
+@pytest.mark.control("STK-IAM-006")
+def test_every_node_carries_the_role_of_its_server_role_only(
+    instance: Resource, aws: Account, region: Region
+) -> None:
+    assert instance.expected is not None, f"{instance['InstanceId']} is in no plan"
+    profile = instance.get("IamInstanceProfile", {}).get("Arn", "")
+    assert profile, "it has no instance profile: it cannot be managed without stored keys"
+    name = profile.split("/")[-1]
+    roles = aws.need("iam", "get_instance_profile", InstanceProfileName=name)["InstanceProfile"]["Roles"]
+    assert len(roles) == 1, f"profile {name} holds {len(roles)} roles"
+    wanted = region["roles"][instance.expected["role"]]["role_arn"]
+    assert roles[0]["Arn"] == wanted, f"it acts as {roles[0]['Arn']}, not as {wanted}"
+
+
+@pytest.mark.control("STK-IAM-007")
+def test_no_role_of_a_node_can_leave_the_allowed_regions(
+    role: Resource, boundary: list[Statement], region: Region
+) -> None:
+    if role.expected is None:
+        pytest.skip(
+            "not applicable: no node acts under it; its service works in the region of the resource it serves"
+        )
+    left = identity.regions_left_open(boundary)
+    assert left is not None, "its boundary denies no region"
+    assert left <= set(region["allowed_regions"]), (
+        f"it may act in {sorted(left - set(region['allowed_regions']))}"
+    )
+
+
+@pytest.mark.control("STK-IAM-008")
+def test_no_boundary_leaves_a_way_to_more_rights(role: Resource, boundary: list[Statement]) -> None:
+    for action in ESCALATION:
+        allowed = any(s.get("Effect") == "Allow" and covers(s.get("Action", []), action) for s in boundary)
+        denied = any(
+            s.get("Effect") == "Deny" and covers(s.get("Action", []), action) and not conditions(s)
+            for s in boundary
+        )
+        assert denied or not allowed, f"the boundary leaves {action} open"
+
+
+@pytest.mark.control("STK-IAM-009")
+def test_no_role_of_a_node_can_delete_data_or_keys(role: Resource, boundary: list[Statement]) -> None:
+    if role.expected is None:
+        pytest.skip("not applicable: no node acts under it")
+    for action in (
+        "s3:DeleteObjectVersion",
+        "s3:DeleteBucket",
+        "kms:ScheduleKeyDeletion",
+        "logs:DeleteLogGroup",
+    ):
+        allowed = any(s.get("Effect") == "Allow" and covers(s.get("Action", []), action) for s in boundary)
+        denied = any(
+            s.get("Effect") == "Deny" and covers(s.get("Action", []), action) and not conditions(s)
+            for s in boundary
+        )
+        assert denied or not allowed, f"the boundary leaves {action} open"

@@ -1,0 +1,69 @@
+"""KMS keys: rotated, enabled, and usable by nobody whom the account did not name. Rows M10, M4."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from verify.account import Account
+from verify.policies import Statement, conditions, covers, principals, statements
+from verify.subjects import Resource
+
+Region = dict[str, Any]
+
+
+CRYPTOGRAPHY = ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom")
+
+
+@pytest.fixture
+def policy(key: Resource, aws: Account) -> list[Statement]:
+    return statements(aws.need("kms", "get_key_policy", KeyId=key["KeyId"], PolicyName="default")["Policy"])
+
+
+@pytest.mark.control("STK-KMS-001")
+def test_the_key_is_rotated_every_year(key: Resource, aws: Account) -> None:
+    answer = aws.need("kms", "get_key_rotation_status", KeyId=key["KeyId"])
+    assert answer["KeyRotationEnabled"] is True, "rotation is off"
+    assert answer.get("RotationPeriodInDays", 365) <= 365, (
+        f"rotated every {answer['RotationPeriodInDays']} days"
+    )
+
+
+@pytest.mark.control("STK-KMS-002")
+def test_the_key_is_enabled_and_made_by_kms(key: Resource) -> None:
+    assert key["KeyState"] == "Enabled", f"its state is {key['KeyState']}: what it encrypted cannot be read"
+    assert key["Origin"] == "AWS_KMS", f"its material comes from {key['Origin']}: somebody holds a copy"
+
+
+@pytest.mark.control("STK-KMS-003")
+def test_no_key_policy_names_everybody(policy: list[Statement]) -> None:
+    for statement in policy:
+        if statement.get("Effect") == "Allow":
+            assert "*" not in principals(statement), f"statement {statement.get('Sid')} is for everybody"
+
+
+@pytest.mark.control("STK-KMS-004")
+def test_whoever_administers_a_key_cannot_use_it(policy: list[Statement]) -> None:
+    for statement in policy:
+        if statement.get("Effect") != "Allow" or conditions(statement):
+            continue
+        usable = [action for action in CRYPTOGRAPHY if covers(statement.get("Action", []), action)]
+        assert not usable, f"statement {statement.get('Sid')} gives {', '.join(usable)} without any condition"
+
+
+@pytest.mark.control("STK-KMS-005")
+def test_a_key_is_used_through_the_service_it_is_for_only(policy: list[Statement], region: Region) -> None:
+    wanted = ("kms:viaservice", "kms:encryptioncontext:")
+    for statement in policy:
+        if statement.get("Effect") == "Allow" and covers(statement.get("Action", []), "kms:Decrypt"):
+            keys = " ".join(conditions(statement))
+            assert any(word in keys for word in wanted), f"statement {statement.get('Sid')} bounds no service"
+
+
+@pytest.mark.control("STK-KMS-006")
+def test_no_key_policy_reaches_another_account(policy: list[Statement], region: Region) -> None:
+    own = f":{region['account']}:"
+    for statement in policy:
+        foreign = [p for p in principals(statement) if p.startswith("arn:") and own not in p]
+        assert not foreign, f"statement {statement.get('Sid')} names {', '.join(foreign)}"

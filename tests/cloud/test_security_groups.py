@@ -1,0 +1,102 @@
+"""Security groups say what the firewall intent says, no more and no less: rows D2 and M6."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from verify import firewall
+from verify.account import Account
+from verify.paths import ANYWHERE
+from verify.subjects import Resource
+
+Region = dict[str, Any]
+Find = Callable[[str], list[Resource]]
+
+
+def _role(group: Resource) -> str | None:
+    return (group.expected or {}).get("role")
+
+
+@pytest.mark.control("STK-SGR-001")
+def test_only_what_the_intent_opens_is_open_to_the_internet(security_group: Resource, region: Region) -> None:
+    allowed = firewall.internet_ports(region, _role(security_group))
+    for rule in firewall.actual(security_group):
+        if rule.direction == "ingress" and rule.peer in ANYWHERE:
+            assert rule.low == rule.high and (rule.protocol, rule.low) in allowed, (
+                f"{rule}: not in the intent"
+            )
+
+
+@pytest.mark.control("STK-SGR-002")
+def test_administration_comes_from_the_noc_and_the_service_centres_only(
+    security_group: Resource, region: Region
+) -> None:
+    trusted = firewall.administration_ranges(region)
+    for rule in firewall.actual(security_group):
+        reaches_ssh = rule.protocol in ("-1", "tcp", "6") and (rule.low == -1 or rule.low <= 22 <= rule.high)
+        if rule.direction == "ingress" and reaches_ssh:
+            assert rule.peer in trusted, f"{rule}: port 22 is for {', '.join(sorted(trusted))} only"
+
+
+@pytest.mark.control("STK-SGR-003")
+def test_who_may_come_in_is_exactly_the_intent(
+    security_group: Resource, region: Region, resources: Find
+) -> None:
+    _compare(security_group, region, resources, "ingress")
+
+
+@pytest.mark.control("STK-SGR-004")
+def test_where_nodes_may_go_is_exactly_the_intent(
+    security_group: Resource, region: Region, resources: Find
+) -> None:
+    _compare(security_group, region, resources, "egress")
+
+
+def _compare(group: Resource, region: Region, resources: Find, direction: str) -> None:
+    doors = firewall.endpoint_groups(region, resources("endpoint"))
+    if role := _role(group):
+        wanted = firewall.intended(region, role, doors)
+    else:
+        vpc = next((name for name, ids in doors.items() if group["GroupId"] in ids), None)
+        assert vpc is not None, f"group {group['GroupName']} belongs to no server role and no endpoint"
+        wanted = firewall.intended_for_endpoints(region, vpc)
+    found = {str(rule) for rule in firewall.actual(group) if rule.direction == direction}
+    intent = {str(rule) for rule in wanted if rule.direction == direction}
+    assert not found - intent, f"open without being in the intent: {sorted(found - intent)}"
+    assert not intent - found, f"in the intent and missing: {sorted(intent - found)}"
+
+
+@pytest.mark.control("STK-SGR-005")
+def test_nothing_may_go_everywhere(security_group: Resource) -> None:
+    for rule in firewall.actual(security_group):
+        assert not (rule.direction == "egress" and rule.peer in ANYWHERE), (
+            f"{rule}: data can leave to anybody"
+        )
+
+
+@pytest.mark.control("STK-SGR-006")
+def test_every_rule_says_why_it_exists(security_group: Resource, aws: Account) -> None:
+    rules = aws.need("ec2", "describe_security_group_rules")["SecurityGroupRules"]
+    mine = [rule for rule in rules if rule["GroupId"] == security_group["GroupId"]]
+    silent = [rule["SecurityGroupRuleId"] for rule in mine if not rule.get("Description", "").strip()]
+    assert not silent, f"no reason given for {', '.join(silent)}"
+    assert security_group["Description"].strip(), "the group has no description"
+
+
+@pytest.mark.control("STK-SGR-007")
+def test_no_security_group_lies_around_unused(security_group: Resource, aws: Account) -> None:
+    interfaces = aws.need("ec2", "describe_network_interfaces")["NetworkInterfaces"]
+    used = {group["GroupId"] for interface in interfaces for group in interface["Groups"]}
+    endpoints = aws.need("ec2", "describe_vpc_endpoints")["VpcEndpoints"]
+    used |= {group["GroupId"] for endpoint in endpoints for group in endpoint.get("Groups", [])}
+    assert security_group["GroupId"] in used, "attached to nothing: the next one to use it inherits its rules"
+
+
+@pytest.mark.control("STK-SGR-008")
+def test_no_rule_opens_every_port_or_protocol(security_group: Resource) -> None:
+    for rule in firewall.actual(security_group):
+        assert rule.protocol != "-1", f"{rule}: every protocol"
+        assert rule.high - rule.low < 1024 and rule.low != -1, f"{rule}: a range this wide is no decision"
