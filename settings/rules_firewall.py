@@ -240,9 +240,9 @@ def host_firewalls_tell_roles_apart(draft: Draft) -> Iterator[Problem]:
                 yield Problem(
                     "firewall",
                     f"{source} to {target} {protocol} {port}",
-                    "no rule allows it, yet both nodes would: their neighbours may, and a node knows other roles "
-                    "by subnet",
-                    "move one of them to another tier or VPC, use another port, or allow it with a reason",
+                    "no rule allows it, yet both nodes would, because their neighbours may: "
+                    "a node knows other roles by subnet",
+                    "move one to another tier or VPC, use another port, or allow it with a reason",
                 )
 
 

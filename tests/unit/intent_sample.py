@@ -1,0 +1,78 @@
+"""Generated settings for the property tests of the intent: regions of any layout, with rules of any kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+import settings
+from tests.unit.settings_sample import raw
+
+ROLES = ("edge", "app", "batch", "archive", "vault")
+PORTS = (443, 8443, 9443)
+
+
+@st.composite
+def regions(draw: Any) -> settings.Settings:
+    """Settings of a generated region. Rules that the settings refuse are left out, one at a time."""
+    data = raw()
+    letters = draw(st.lists(st.sampled_from("abcdefgh"), min_size=3, max_size=4, unique=True))
+    data["zones"] = [f"ap-south-1{letter}" for letter in letters]
+    data["vpcs"] = {name: _vpc(draw, number) for name, number in (("customer", 20), ("platform", 21))}
+    names = draw(st.lists(st.sampled_from(ROLES), min_size=2, max_size=4, unique=True))
+    data["server_roles"] = {name: _role(draw, data["vpcs"]) for name in names}
+    for name, number in (("acme", 100), ("globex", 104)):
+        if draw(st.booleans()):
+            data["sites"][name] = _customer(draw, number)
+    if draw(st.booleans()):
+        data["sites"]["noc-mumbai"]["ranges"].append("2001:db8:a::/48")
+    everyone = list(names)
+    data["firewall"] = [
+        _rule(["noc", "service_centre"], everyone, "tcp", 22),
+        _rule(everyone, ["package_proxy"], "tcp", 3142),
+        _rule(everyone, ["time_servers"], "udp", 123),
+    ]
+    good = settings.parse(data)
+    for _ in range(draw(st.integers(1, 6))):
+        data["firewall"].append(_any_rule(draw, names))
+        try:
+            good = settings.parse(data)
+        except settings.SettingsError:
+            data["firewall"].pop()
+    return good
+
+
+def _vpc(draw: Any, number: int) -> dict[str, Any]:
+    tiers = draw(st.lists(st.sampled_from(["public", "private", "isolated"]), min_size=1, unique=True))
+    return {"cidr": f"10.{number}.0.0/{draw(st.integers(16, 20))}", "tiers": tiers}
+
+
+def _role(draw: Any, vpcs: dict[str, Any]) -> dict[str, Any]:
+    vpc = draw(st.sampled_from(sorted(vpcs)))
+    tier = draw(st.sampled_from(vpcs[vpc]["tiers"]))
+    return {"vpc": vpc, "tier": tier, "count": draw(st.integers(1, 4)), "instance_type": "m7i.large"}
+
+
+def _customer(draw: Any, number: int) -> dict[str, Any]:
+    ranges = [f"192.168.{number}.0/24"]
+    if draw(st.booleans()):
+        ranges.append(f"2001:db8:{number}::/48")
+    vpcs = draw(st.lists(st.sampled_from(["customer", "platform"]), min_size=1, unique=True))
+    gateway = f"198.51.100.{number}"
+    return {"kind": "customer", "gateway": gateway, "ranges": ranges, "vpcs": vpcs, "asn": 65000 + number}
+
+
+def _any_rule(draw: Any, names: list[str]) -> dict[str, Any]:
+    sources = [*names, "noc", "customer", "internet"]
+    targets = [*names, "aws_endpoints", "noc"]
+    source = draw(st.lists(st.sampled_from(sources), min_size=1, max_size=2, unique=True))
+    target = draw(st.lists(st.sampled_from(targets), min_size=1, max_size=2, unique=True))
+    rule = _rule(source, target, draw(st.sampled_from(["tcp", "udp"])), draw(st.sampled_from(PORTS)))
+    if "internet" in source or draw(st.booleans()):
+        rule["limit"] = {"connections": 50, "rate": 30}
+    return rule
+
+
+def _rule(source: list[str], target: list[str], protocol: str, port: int) -> dict[str, Any]:
+    return {"from": source, "to": target, "protocol": protocol, "port": port, "why": "a test"}
