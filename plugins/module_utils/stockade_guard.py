@@ -39,10 +39,18 @@ ACCESS_CRITICAL = (
     "/etc/pam.d",
     "/etc/security",
     "/etc/login.defs",
+    "/etc/default/useradd",
+    "/etc/profile.d/50-stockade.sh",
+    "/etc/issue",
+    "/etc/issue.net",
+    "/etc/motd",
     "/etc/sudoers",
     "/etc/sudoers.d",
     "/etc/nftables.conf",
     "/etc/stockade",
+    "/usr/local/sbin/stockade-firewall",
+    "/etc/systemd/system/stockade-firewall.service",
+    "/etc/systemd/system/sysinit.target.wants/stockade-firewall.service",
     "/etc/sysctl.conf",
     "/etc/sysctl.d",
 )
@@ -176,8 +184,11 @@ class Guard:
                     content = tar.extractfile(member).read()
                 if not files.same(self.root + path, member, content):
                     todo.append((path, member, content))
-        # Only what we brought is taken away again; a package's or a person's own file is not ours to remove.
-        ours = set(self.managed()) | set(about["paths"]) - set(ACCESS_CRITICAL)
+        # Only what we brought is taken away again (a package's or a person's own file is not ours), and
+        # only where this generation looked: elsewhere it does not know whether there was a file.
+        looked = tuple(about["paths"])
+        below = tuple(f"{path}/" for path in looked)
+        ours = {path for path in self.managed() if path in looked or path.startswith(below)}
         for path in sorted(ours - present, reverse=True):
             if os.path.lexists(self.root + path) and not os.path.isdir(self.root + path):
                 todo.append((path, None, b""))

@@ -1,7 +1,7 @@
 """Ansible module: installs what is wanted and purges what is unwanted in one dpkg transaction.
 
 Why not ansible.builtin.apt: it needs one transaction per direction, and it takes the mtime of apt's list
-directory for the age of the index, so on a fresh image with empty lists it finds no package, in check mode as well.
+directory for the age of the index: a fresh image with empty lists has no package then, in check mode as well.
 """
 
 from __future__ import annotations

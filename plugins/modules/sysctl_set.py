@@ -1,4 +1,4 @@
-"""Ansible module: states kernel parameters in one file and makes them effective, if the kernel is the node's."""
+"""Ansible module: states kernel parameters in one file and makes the node's own ones effective."""
 
 from __future__ import annotations
 
