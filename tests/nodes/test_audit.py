@@ -1,0 +1,124 @@
+"""Audit and logging: what happened is on the node's disk, kept as declared, for administrators only."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import pytest
+
+HOSTS_AUDIT = (
+    "not applicable: in a container the audit subsystem belongs to the host's kernel; the rules are staged "
+    "for an image that boots its own"
+)
+LAST_WORD = "journalctl --unit systemd-journald --boot --grep 'System Journal' --lines 1 --output cat"
+KEYS = {
+    "time-change", "identity", "system-locale", "mac-policy", "logins", "session", "perm_mod", "access",
+    "mounts", "delete", "scope", "actions", "modules",
+}  # fmt: skip
+DAYS = {"d": 1, "day": 1, "days": 1, "week": 7, "weeks": 7, "month": 30.44, "year": 365.25}
+
+
+@pytest.fixture(scope="module")
+def journald(host):
+    """journald's configuration as it reads it: all files in order, the last word counts."""
+    lines = host.run("systemd-analyze cat-config systemd/journald.conf").stdout.splitlines()
+    return dict(line.split("=", 1) for line in lines if re.match(r"[A-Z]\w*=", line))
+
+
+@pytest.fixture(scope="module")
+def audit_kernel(host):
+    """`auditctl -s` as {name: value}; not applicable where the kernel is a host's."""
+    if host.run("systemd-detect-virt --container --quiet").rc == 0:
+        pytest.skip(HOSTS_AUDIT)
+    return dict(line.split(" ", 1) for line in host.run("auditctl -s").stdout.splitlines() if " " in line)
+
+
+@pytest.mark.control("STK-AUD-001")
+def test_the_journal_is_on_disk(host, journald):
+    """journald's own last word about the file it writes, whatever directories happen to exist."""
+    said = host.run(LAST_WORD).stdout
+    assert "/var/log/journal/" in said, said
+    assert journald.get("Storage") == "persistent"
+
+
+@pytest.mark.control("STK-AUD-002")
+def test_the_journal_is_bounded(host, journald):
+    """A flood of messages must not fill the disk: the bound that journald computed is the declared one."""
+    declared = re.fullmatch(r"(\d+)M", journald.get("SystemMaxUse", ""))
+    assert declared, "no bound is declared, so journald takes a part of the disk"
+    said = host.run(LAST_WORD).stdout
+    bound = re.search(r"max ([\d.]+)([MG])", said)
+    assert bound, said
+    assert float(bound[1]) * {"M": 1, "G": 1024}[bound[2]] <= int(declared[1]) * 1.01
+
+
+@pytest.mark.control("STK-AUD-003")
+def test_the_journal_is_kept_for_the_declared_days(journald, region):
+    kept = re.fullmatch(r"(\d+)\s*([a-z]+)", journald.get("MaxRetentionSec", ""))
+    assert kept, "no retention is declared"
+    assert int(kept[1]) * DAYS.get(kept[2], 0) >= region["retention"]["node_logs_days"]
+
+
+@pytest.mark.control("STK-AUD-004")
+def test_a_sudo_call_is_recorded_on_disk(host):
+    """A real call with a mark of its own, looked for in the files, not in memory."""
+    mark = f"stockade-verify-{uuid.uuid4()}"
+    assert host.run(f"sudo --non-interactive /usr/bin/test {mark}").rc == 0
+    found = host.run(
+        "journalctl --sync; journalctl --directory /var/log/journal --identifier sudo --since=-2min -o cat"
+    )
+    lines = [line for line in found.stdout.splitlines() if mark in line]
+    assert lines, f"no record of {mark} under /var/log/journal"
+    assert re.search(r"USER=root\s*;\s*COMMAND=/usr/bin/test", lines[0]), lines[0]
+
+
+@pytest.mark.control("STK-AUD-005")
+def test_a_login_is_recorded_on_disk(host):
+    """The connection of this very check was accepted by sshd: the record of it is there, with the address."""
+    found = host.run(
+        "journalctl --directory /var/log/journal --identifier sshd --grep '^Accepted' --lines 1 --output cat"
+    )
+    assert re.search(r"Accepted publickey for \S+ from \S+", found.stdout), found.stdout + found.stderr
+
+
+@pytest.mark.control("STK-AUD-006")
+def test_only_administrators_read_the_journal(host):
+    found = host.run(
+        "find /var/log/journal -perm /o+rwx -type f -printf '%p %m\\n'; stat -c %U:%G /var/log/journal"
+    )
+    assert found.stdout.split("\n")[:-1] == ["root:systemd-journal"], found.stderr
+
+
+@pytest.mark.control("STK-AUD-007")
+def test_the_audit_daemon_records(host, audit_kernel):
+    assert audit_kernel.get("pid", "0") != "0", "no audit daemon is registered with the kernel"
+    assert audit_kernel.get("enabled") in ("1", "2")
+    assert host.service("auditd").is_enabled
+
+
+@pytest.mark.control("STK-AUD-008")
+def test_the_kernel_holds_the_audit_rules(host, audit_kernel):
+    """The rules that the kernel applies, not the files they came from."""
+    assert audit_kernel
+    loaded = set(re.findall(r"(?:-k |key=)(\S+)", host.check_output("auditctl -l")))
+    assert KEYS - loaded == set()
+
+
+@pytest.mark.control("STK-AUD-009")
+def test_the_audit_rules_are_locked_until_the_next_boot(audit_kernel):
+    assert audit_kernel.get("enabled") == "2"
+
+
+@pytest.mark.control("STK-AUD-010")
+def test_a_full_disk_of_audit_records_raises_an_error(host, audit_kernel):
+    """auditd must not overwrite or drop records in silence."""
+    assert audit_kernel
+    text = host.file("/etc/audit/auditd.conf").content_string
+    values = {
+        k.strip(): v.strip().upper() for k, _, v in (line.partition("=") for line in text.splitlines()) if v
+    }
+    names = ("space_left_action", "admin_space_left_action", "disk_full_action")
+    actions = {name: values.get(name, "IGNORE") for name in names}
+    assert {key for key, action in actions.items() if action == "IGNORE"} == set()
+    assert int(values["num_logs"]) * int(values["max_log_file"]) >= 1024, "less than 1 GiB of records is kept"
