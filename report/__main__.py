@@ -34,9 +34,10 @@ def write_all(report: Report, out: Path) -> list[Path]:
     """Write index.html, junit.xml and region.svg into `out`; returns the files."""
     out.mkdir(parents=True, exist_ok=True)
     page, cases, picture = out / "index.html", out / "junit.xml", out / "region.svg"
-    page.write_text(html.render(report), encoding="utf-8")
+    page.write_text(html.render(report), encoding="utf-8", errors="replace")
     junit.write(report, cases)
-    picture.write_text(diagram.svg(report.region, report, standalone=True), encoding="utf-8")
+    drawing = diagram.svg(report.region, report, standalone=True)
+    picture.write_text(drawing, encoding="utf-8", errors="replace")
     return [page, cases, picture]
 
 

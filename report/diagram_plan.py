@@ -13,6 +13,7 @@ MARGIN, SOURCE_W, TARGET_W, ZONE_W, ROLE_W = 12.0, 184.0, 148.0, 158.0, 96.0
 PORT, TRACK, PILL_W, VPC_PAD, HEAD = 18.0, 12.0, 82.0, 12.0, 34.0
 NODE_H, LINE_H, CHIP = 38.0, 20.0, 22.0
 NAMED, CHIPPED, GROUP_SITES_FROM = 8, 32, 7
+VPC_SERVICES = "VPC services"
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,8 @@ def reach(region: dict[str, Any]) -> list[Reach]:
         limit = flow.get("limit") or {}
         rows.append(
             Reach(
-                source=_endpoint(flow["source"], region),
-                target=_endpoint(flow["target"], region),
+                source=_named(flow["source"]),
+                target=_named(flow["target"]).replace("_", " "),
                 protocol=str(flow.get("protocol", "")),
                 port=str(flow.get("port", "")),
                 why=str(flow.get("why", "")),
@@ -198,11 +199,21 @@ def _vpc(name: str, data: dict[str, Any], region: dict[str, Any], statuses: dict
 
 
 def _endpoint(end: dict[str, Any], region: dict[str, Any]) -> str:
-    """The box an endpoint belongs to: many sites share one box per kind."""
-    name = str(end.get("name") or end.get("kind", "?"))
+    """The box an endpoint belongs to: one for what VPCs offer by themselves, one per kind of many sites."""
+    name = _named(end)
     sites = region.get("sites", {})
+    if end.get("kind") == "platform":
+        return VPC_SERVICES
     if end.get("kind") == "site" and len(sites) >= GROUP_SITES_FROM:
         return str(sites.get(name, {}).get("kind", name))
+    return name
+
+
+def _named(end: dict[str, Any]) -> str:
+    """An endpoint's name for a reader; the AWS endpoints carry the name of the VPC they stand in."""
+    name, kind = str(end.get("name") or end.get("kind", "?")), end.get("kind")
+    if kind == "aws_endpoints" and name != kind:
+        return f"AWS endpoints of {name}"
     return name
 
 
@@ -251,8 +262,10 @@ def _targets(flows: list[Flow], roles: set[str]) -> dict[str, Outside]:
     boxes: dict[str, Outside] = {}
     for flow in flows:
         if flow.target not in roles:
-            title = flow.target.replace("_", " ").replace("aws ", "AWS ")
-            box = boxes.setdefault(flow.target, Outside(flow.target, title, [], "service"))
+            title = flow.target.replace("_", " ")
+            title, _, place = title.partition(" of ")
+            lines = [f"in VPC {place}"] if place else []
+            box = boxes.setdefault(flow.target, Outside(flow.target, title, lines, "service"))
             box.lines += [port for port in flow.ports if port not in box.lines]
     return boxes
 
