@@ -1,4 +1,6 @@
-"""The Pulumi program: settings → one provider → components → exports. Run by `pulumi up` and by the twin alike."""
+"""The Pulumi program: settings → one provider → components → exports. Run by `pulumi up` and by the twin
+alike.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +37,13 @@ def explicit_provider(config: Settings, stack: str) -> aws.Provider:
         "aws",
         region=config.region,
         allowed_account_ids=[config.account],
+        skip_region_validation=False,  # the SDK would skip it by itself
         default_tags=aws.ProviderDefaultTagsArgs(tags=tags),
     )
 
 
 def build(config: Settings, intent: Intent, stack: str) -> None:
-    """Every component of the region, in the order of what needs what, and the region contract as an output."""
+    """Every component of the region, in the order of what needs what, and the region contract."""
     ours = pulumi.ResourceOptions(provider=explicit_provider(config, stack))
     account, region, logs = config.account, config.region, f"/stockade/{stack}"
     # VPN tunnels log under a prefix that AWS asks for; see network/vpn.py.
@@ -49,7 +52,9 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
     network = Network("network", NetworkArgs(config, intent, keys.logs.arn, logs), ours)
     kept = config.retention
     storage = Storage(
-        "storage", StorageArgs(account, stack, keys.data.arn, kept.noncurrent_days, kept.access_logs_days), ours
+        "storage",
+        StorageArgs(account, stack, keys.data.arn, kept.noncurrent_days, kept.access_logs_days),
+        ours,
     )
     AccountBaseline("account", ours)
     roles = NodeRoles(
@@ -77,8 +82,15 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
         ),
         ours,
     )
-    pulumi.export("region", region_contract(config, intent, network, storage, keys, roles, nodes))
-    addresses = {node: made.public_ip for fleet in nodes.fleets.values() for node, made in fleet.addresses.items()}
+    pulumi.export(
+        "region",
+        region_contract(
+            config, intent, network=network, storage=storage, keys=keys, roles=roles, nodes=nodes
+        ),
+    )
+    addresses = {
+        node: made.public_ip for fleet in nodes.fleets.values() for node, made in fleet.addresses.items()
+    }
     pulumi.export("public_addresses", addresses)
     pulumi.export("data_bucket", storage.data.name)
 

@@ -21,13 +21,16 @@ SCHEMA = "stockade/region/1"
 def region_contract(  # noqa: PLR0913 - one argument per component of the program
     settings: Settings,
     intent: Intent,
+    *,
     network: Network,
     storage: Storage,
     keys: Keys,
     roles: NodeRoles,
     nodes: Nodes,
 ) -> dict[str, Any]:
-    """Everything later steps need to know about the region: ids, addresses, names and the intent. No secret in it."""
+    """Everything later steps need to know about the region: ids, addresses, names and the intent. No secret
+    in it.
+    """
     return {
         "schema": SCHEMA,
         "stack": pulumi.get_stack(),

@@ -26,7 +26,9 @@ def buckets_complete(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[
 
 
 def companion_of(bucket: Planned, other: Planned) -> bool:
-    """Whether a bucket's satellite belongs to it: by name, or in the same component when the name is not known yet."""
+    """Whether a bucket's satellite belongs to it: by name, or in the same component when the name is not
+    known yet.
+    """
     named, wanted = other["inputs"].get("bucket"), bucket["inputs"].get("bucket")
     if named and wanted:
         return bool(named == wanted)
@@ -58,9 +60,7 @@ def buckets_over_tls(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[
             continue  # not known before creation; judged on what was created
         denials = [s for s in statements(found["inputs"]["policy"]) if _denies_everybody(s)]
         for what, (operator, key, value) in wanted.items():
-            if not any(
-                listed(s.get("Condition", {}).get(operator, {}).get(key)) == [value] for s in denials
-            ):
+            if not any(listed(s.get("Condition", {}).get(operator, {}).get(key)) == [value] for s in denials):
                 yield Finding("bucket-tls", found["urn"], f"does not refuse {what}", "deny it for everybody")
 
 
@@ -86,7 +86,7 @@ def logs_encrypted(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Fi
 
 
 def volumes_encrypted(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
-    """Volumes are encrypted: those of templates, single ones, and by default whatever else is started here."""
+    """Volumes are encrypted: those of templates, single ones, and by default whatever else starts."""
     encrypted = {"encrypted": True}
     for template in of_type(resources, "aws:ec2/launchTemplate:LaunchTemplate"):
         devices = listed(template["inputs"].get("blockDeviceMappings"))

@@ -1,4 +1,6 @@
-"""Nothing is open to everybody that the firewall intent does not open, and nothing becomes public by itself."""
+"""Nothing is open to everybody that the firewall intent does not open, and nothing becomes public by
+itself.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ GROUP = "aws:ec2/securityGroup:SecurityGroup"
 LEGACY_RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
 ROUTE = "aws:ec2/route:Route"
 PUBLIC_BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
-CLOSED = dict.fromkeys(("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True)
+CLOSED = dict.fromkeys(
+    ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True
+)
 # A prefix so short that it means "anybody", whether or not it is written 0.0.0.0/0.
 WIDE = {4: 7, 6: 15}
 
@@ -33,10 +37,11 @@ def ingress_intended(resources: Sequence[Planned], bounds: Bounds) -> Iterator[F
             continue
         opened = (inputs.get("ipProtocol"), inputs.get("fromPort"))
         if inputs.get("fromPort") != inputs.get("toPort") or opened not in bounds.public:
+            ports = f"{inputs.get('fromPort')}-{inputs.get('toPort')}"
             yield Finding(
                 "ingress-intended",
                 rule["urn"],
-                f"open to everybody: {inputs.get('ipProtocol')} {inputs.get('fromPort')}-{inputs.get('toPort')}",
+                f"open to everybody: {inputs.get('ipProtocol')} {ports}",
                 "open only what the stack's firewall opens to the internet",
             )
 
@@ -86,19 +91,22 @@ def no_public_addresses(resources: Sequence[Planned], _bounds: Bounds) -> Iterat
 
 
 def isolated_has_no_way_out(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
-    """No route table of the isolated tier has a route to everybody."""
-    isolated = {
-        (table["parent"], table["name"])
+    """The isolated tier has no route to everybody, and every such route names a table we know."""
+    tiers = {
+        table["urn"]: at(table["inputs"], "tags.stockade:tier")
         for table in of_type(resources, "aws:ec2/routeTable:RouteTable")
-        if at(table["inputs"], "tags.stockade:tier") == "isolated"
     }
     for route in of_type(resources, ROUTE):
         inputs = route["inputs"]
-        wide = _everybody(inputs.get("destinationCidrBlock")) or _everybody(
-            inputs.get("destinationIpv6CidrBlock")
-        )
-        names = [name for parent, name in isolated if parent == route["parent"]]
-        if wide and any(route["name"].startswith(f"{name}-") for name in names):
+        if not (
+            _everybody(inputs.get("destinationCidrBlock"))
+            or _everybody(inputs.get("destinationIpv6CidrBlock"))
+        ):
+            continue
+        found = [tiers.get(urn) for urn in route.get("depends", {}).get("routeTableId", [])]
+        if not found or None in found:
+            yield Finding("isolated-closed", route["urn"], "its table has no tier", "tag it stockade:tier")
+        elif "isolated" in found:
             yield Finding("isolated-closed", route["urn"], "a default route", "isolated tiers have none")
 
 

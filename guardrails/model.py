@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class Planned(TypedDict):
     """One resource as the program registered it; `inputs` under the wire names (camelCase).
 
     A value that is not known before creation is `UNKNOWN`: a rule that needs it neither passes nor invents.
+    `depends`: per input the URNs of the resources it was computed from; what ids will be, before there are
+    any.
     """
 
     type: str
@@ -20,6 +22,7 @@ class Planned(TypedDict):
     inputs: dict[str, Any]
     provider: str
     parent: str
+    depends: NotRequired[dict[str, list[str]]]
 
 
 UNKNOWN = None
@@ -36,6 +39,15 @@ class Bounds:
     account: str
     allowed_regions: frozenset[str]
     public: frozenset[tuple[str, int]]
+
+
+def bounds_of(stated: Mapping[str, Any]) -> Bounds:
+    """The bounds a stack file states, from its data without the prefix of the keys. KeyError: no such key."""
+    opened = frozenset(
+        (rule["protocol"], rule["port"]) for rule in stated["firewall"] if "internet" in rule["from"]
+    )
+    allowed = frozenset(stated["residency"]["allowed_regions"])
+    return Bounds(stated["region"], stated["account"], allowed, opened)
 
 
 @dataclass(frozen=True, order=True)
@@ -73,16 +85,24 @@ def at(inputs: Mapping[str, Any], path: str) -> Any:
 
 
 def differing(inputs: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """One text for each path whose value is not the wanted one. Booleans may come as text, as EC2 writes them."""
-
-    def plain(value: Any) -> str:
-        return str(value).lower() if isinstance(value, bool) else str(value)
-
+    """One text for each path whose value is not the wanted one."""
     return [
         f"{path} is {at(inputs, path)!r}, not {value!r}"
         for path, value in wanted.items()
-        if plain(at(inputs, path)) != plain(value)
+        if not _same(at(inputs, path), value)
     ]
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    # EC2's templates write booleans as text; the wire has one kind of number, so 1 may come as 1.0.
+    if isinstance(wanted, bool):
+        return found is wanted or found == str(wanted).lower()
+    return bool(found == wanted) and not isinstance(found, bool)
+
+
+def configured(value: Any) -> Any:
+    """A provider's structured input, which travels as JSON text, as data."""
+    return json.loads(value) if isinstance(value, str) and value[:1] in ("[", "{") else value
 
 
 def statements(policy: Any) -> list[dict[str, Any]]:

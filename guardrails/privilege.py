@@ -8,6 +8,13 @@ from typing import Any
 from guardrails.model import Bounds, Finding, Guardrail, Planned, listed, of_type, statements
 
 IDENTITY_POLICIES = ("aws:iam/policy:Policy", "aws:iam/rolePolicy:RolePolicy")
+ATTACHMENTS = (
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    "aws:iam/userPolicyAttachment:UserPolicyAttachment",
+    "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
+)
+# AWS's own policies that grant everything, or everything but the management of identities.
+TOO_WIDE = ("AdministratorAccess", "PowerUserAccess", "IAMFullAccess")
 RESOURCE_POLICIES = ("aws:s3/bucketPolicy:BucketPolicy", "aws:kms/key:Key", "aws:ec2/vpcEndpoint:VpcEndpoint")
 
 
@@ -17,8 +24,22 @@ def no_wildcard_grant(resources: Sequence[Planned], _bounds: Bounds) -> Iterator
         for statement in _allows(found):
             if "*" in listed(statement.get("Action")) or "NotAction" in statement:
                 yield Finding(
-                    "grant-narrow", found["urn"], f"{statement.get('Sid')} allows everything", "list the actions"
+                    "grant-narrow",
+                    found["urn"],
+                    f"{statement.get('Sid')} allows everything",
+                    "list the actions",
                 )
+
+
+def no_wide_attachment(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
+    """Nobody is attached to one of AWS's policies that grant everything."""
+    for found in resources:
+        attached = listed(found["inputs"].get("policyArn")) if found["type"] in ATTACHMENTS else []
+        if found["type"] == "aws:iam/role:Role":
+            attached = listed(found["inputs"].get("managedPolicyArns"))
+        for arn in attached:
+            if str(arn).rpartition("/")[2] in TOO_WIDE:
+                yield Finding("grant-narrow", found["urn"], f"{arn} is attached", "attach a policy of ours")
 
 
 def no_public_grant(resources: Sequence[Planned], bounds: Bounds) -> Iterator[Finding]:
@@ -57,4 +78,9 @@ def _bound_to(statement: dict[str, Any], account: str) -> bool:
     return any(listed(equals.get(key)) == [account] for key in keys)
 
 
-GUARDRAILS: tuple[Guardrail, ...] = (no_wildcard_grant, no_public_grant, instance_roles_bounded)
+GUARDRAILS: tuple[Guardrail, ...] = (
+    no_wildcard_grant,
+    no_wide_attachment,
+    no_public_grant,
+    instance_roles_bounded,
+)

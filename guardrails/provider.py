@@ -1,10 +1,10 @@
-"""Every resource is made by the one explicit provider, which is tied to one account and tags what it makes."""
+"""Every resource is made by the one explicit provider, tied to one account, tagging what it makes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from guardrails.model import Bounds, Finding, Guardrail, Planned, at, listed, of_type
+from guardrails.model import Bounds, Finding, Guardrail, Planned, configured, listed, of_type
 
 PROVIDER = "pulumi:providers:aws"
 
@@ -16,7 +16,7 @@ def one_provider(resources: Sequence[Planned], bounds: Bounds) -> Iterator[Findi
         names = ", ".join(sorted(found["name"] for found in providers)) or "none"
         yield Finding("provider-one", "-", f"AWS providers: {names}", "register one, in __main__.py")
     for found in providers:
-        accounts = listed(at(found["inputs"], "allowedAccountIds"))
+        accounts = listed(configured(found["inputs"].get("allowedAccountIds")))
         if accounts != [bounds.account]:
             yield Finding(
                 "provider-account",
@@ -24,13 +24,15 @@ def one_provider(resources: Sequence[Planned], bounds: Bounds) -> Iterator[Findi
                 f"allowedAccountIds is {accounts}",
                 f"allow {bounds.account} only, so that wrong credentials stop before anything is made",
             )
-        tags = at(found["inputs"], "defaultTags.tags") or {}
+        tags = (configured(found["inputs"].get("defaultTags")) or {}).get("tags", {})
         for missing in sorted({"stockade:stack", "stockade:owner"} - set(tags)):
             yield Finding("provider-tags", found["urn"], f"no default tag {missing}", "add it to defaultTags")
 
 
 def explicit_provider(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
-    """No resource comes from a default provider, whose region and account come from whoever runs the program."""
+    """No resource comes from a default provider, whose region and account come from whoever runs the
+    program.
+    """
     ours = {found["urn"] for found in of_type(resources, PROVIDER)}
     for resource in resources:
         if not resource["type"].startswith("aws:"):

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from guardrails.model import Bounds, Finding, Guardrail, Planned, at, of_type
 from guardrails.provider import PROVIDER
 
-# Inputs that name a region, of any resource: its own (provider v7), the other end of a peering, an endpoint's service.
+# Inputs that name a region, of any resource: its own (provider v7), the other end of a peering, an
+# endpoint's service.
 REGION_INPUTS = ("region", "peerRegion", "serviceRegion")
 REGION_NAME = re.compile(r"(?<![a-z0-9-])[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d(?![0-9])")
 REGIONAL_ARN = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:([a-z0-9-]+):")
@@ -43,7 +44,7 @@ def inputs_in_region(resources: Sequence[Planned], bounds: Bounds) -> Iterator[F
 
 
 def no_copies_elsewhere(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
-    """No resource whose purpose is a copy in another region, unless a rule here learns to judge its target."""
+    """No resource whose purpose is a copy in another region, until a rule here can judge its target."""
     for resource in of_type(
         resources,
         "aws:s3/bucketReplicationConfig:BucketReplicationConfig",

@@ -1,4 +1,6 @@
-"""Both tunnels of every VPN connection negotiate strong algorithms only, and keep their keys out of the state."""
+"""Both tunnels of every VPN connection negotiate strong algorithms only, and keep their keys out of the
+state.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from guardrails.model import Bounds, Finding, Guardrail, Planned, at, listed, of_type
 
-# Strong enough on their own; anything else in the list is a way down. NIST SP 800-77 Rev. 1, section 3 and table 1
-# (AES-GCM, SHA-2 of 384 bits or more, elliptic curve groups of 256 bits or more).
+# Strong enough on their own; anything else in the list is a way down. NIST SP 800-77 Rev. 1, section 3 and
+# table 1 (AES-GCM, SHA-2 of 384 bits or more, elliptic curve groups of 256 bits or more).
 STRONG: dict[str, frozenset[object]] = {
     "IkeVersions": frozenset({"ikev2"}),
     "Phase1EncryptionAlgorithms": frozenset({"AES256-GCM-16"}),
@@ -48,7 +50,9 @@ def keys_out_of_state(resources: Sequence[Planned], _bounds: Bounds) -> Iterator
             )
         for tunnel in ("tunnel1", "tunnel2"):
             if f"{tunnel}PresharedKey" in inputs:
-                yield Finding("tunnel-key", connection["urn"], f"{tunnel} has a stated key", "let AWS make it")
+                yield Finding(
+                    "tunnel-key", connection["urn"], f"{tunnel} has a stated key", "let AWS make it"
+                )
 
 
 def tunnels_logged(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:

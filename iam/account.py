@@ -7,10 +7,11 @@ from pulumi_aws import iam
 
 
 class AccountBaseline(pulumi.ComponentResource):
-    """Passwords: 14 characters of four kinds, the last 24 not again, 90 days, reopened by an administrator only.
+    """Passwords: 14 characters of four kinds, the last 24 not again, 90 days, reopened by an administrator
+    only.
 
-    Length and reuse follow CIS AWS Foundations Benchmark v3.0.0, 1.8 and 1.9; expiry and hard expiry are stricter
-    than it: a forgotten account closes itself.
+    Length and reuse follow CIS AWS Foundations Benchmark v3.0.0, 1.8 and 1.9; expiry and hard expiry are
+    stricter than it: a forgotten account closes itself.
     """
 
     password_policy: iam.AccountPasswordPolicy

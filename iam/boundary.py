@@ -1,7 +1,8 @@
 """The permission boundary of every node role: the most that any policy attached to it can ever grant.
 
-A boundary intersects: what it does not allow stays impossible even if somebody attaches AdministratorAccess. The deny
-statements restate what must never happen, so that a later widening of the allow list cannot bring it back.
+A boundary intersects: what it does not allow stays impossible even if somebody attaches
+AdministratorAccess. The deny statements restate what must never happen, so that a later widening of the
+allow list cannot bring it back.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Policy documents as plain data: one statement type, and a named builder for each condition we use.
 
-No Pulumi import: the same functions serve the program, the guardrails and table tests. The condition keys are those of
-the AWS global condition context (IAM User Guide, "AWS global condition context keys") and of the S3 and KMS sections of
-the Service Authorization Reference.
+No Pulumi import: the same functions serve the program, the guardrails and table tests. The condition keys
+are those of the AWS global condition context (IAM User Guide, "AWS global condition context keys") and of
+the S3 and KMS sections of the Service Authorization Reference.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Literal
 Condition = dict[str, dict[str, str | list[str]]]
 Document = dict[str, Any]
 
-VERSION = "2012-10-17"  # the only policy language version with policy variables; the older one ignores them silently
+VERSION = "2012-10-17"  # the older version ignores policy variables silently
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Statement:
         if self.resources:  # a trust policy has none
             body["Resource"] = list(self.resources)
         if self.principals is not None:
-            everyone = self.principals == "*"
-            body["Principal"] = "*" if everyone else {k: list(v) for k, v in dict(self.principals).items()}
+            named = self.principals
+            body["Principal"] = named if named == "*" else {kind: list(who) for kind, who in named.items()}
         if self.condition:
             body["Condition"] = self.condition
         return body
@@ -64,14 +64,18 @@ def render(policy: Document) -> str:
 
 
 def trust(service: str, condition: Condition | None = None) -> Document:
-    """Who may assume a role: one AWS service, optionally bounded (confused deputy: SourceAccount, SourceArn)."""
+    """Who may assume a role: one AWS service, optionally bounded (confused deputy: SourceAccount,
+    SourceArn).
+    """
     return document(
         [Statement("Assume", "Allow", ["sts:AssumeRole"], (), {"Service": [service]}, condition or {})]
     )
 
 
 def merge(*conditions: Condition) -> Condition:
-    """All of the conditions together. The same key under the same operator twice is a mistake, not an override."""
+    """All of the conditions together. The same key under the same operator twice is a mistake, not an
+    override.
+    """
     merged: Condition = {}
     for condition in conditions:
         for operator, keys in condition.items():

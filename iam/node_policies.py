@@ -1,7 +1,8 @@
 """What each server role's nodes may do, as pure documents.
 
-The Systems Manager part is smaller than AWS's own AmazonSSMManagedInstanceCore, which also lets an instance read every
-parameter of the account (ssm:GetParameter on *): only what the agent needs to be managed is granted here.
+The Systems Manager part is smaller than AWS's own AmazonSSMManagedInstanceCore, which also lets an instance
+read every parameter of the account (ssm:GetParameter on *): only what the agent needs to be managed is
+granted here.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ def managed_by_ssm(region: str, account: str) -> list[Statement]:
 
 
 def uses_bucket(bucket_arn: str, key_arn: str, region: str, endpoints: Sequence[str]) -> list[Statement]:
-    """Read and write objects over TLS 1.2 through our VPC endpoints only, and use the bucket's key through S3 only."""
+    """Read and write objects over TLS 1.2 through our VPC endpoints only, and use the bucket's key through
+    S3 only.
+    """
     secure = merge(over_tls("1.2"), through_endpoints(endpoints))
     return [
         Statement(
@@ -61,7 +64,9 @@ def uses_bucket(bucket_arn: str, key_arn: str, region: str, endpoints: Sequence[
             (f"{bucket_arn}/*",),
             condition=secure,
         ),
-        Statement("Bucket", "Allow", ["s3:GetBucketLocation", "s3:ListBucket"], (bucket_arn,), condition=secure),
+        Statement(
+            "Bucket", "Allow", ["s3:GetBucketLocation", "s3:ListBucket"], (bucket_arn,), condition=secure
+        ),
         Statement(
             "BucketKey",
             "Allow",

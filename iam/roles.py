@@ -16,7 +16,9 @@ from tagging import tags
 
 @dataclass(frozen=True)
 class NodeRolesArgs:
-    """`endpoints`: for each server role that may use the data bucket, the S3 endpoints it must come through."""
+    """`endpoints`: for each server role that may use the data bucket, the S3 endpoints it must come
+    through.
+    """
 
     account: str
     region: str

@@ -127,7 +127,8 @@ class Network(pulumi.ComponentResource):
 def site_facing_tiers(intent: Intent, settings: Settings) -> dict[str, list[str]]:
     """Per VPC the tiers whose route tables learn the sites' routes.
 
-    The inner tiers always; the public one only where a role in it speaks with a site or with a service behind one.
+    The inner tiers always; the public one only where a role in it speaks with a site or with a service
+    behind one.
     """
     outside = ("site", "service")
     speaking = {
@@ -137,8 +138,6 @@ def site_facing_tiers(intent: Intent, settings: Settings) -> dict[str, list[str]
         if other.kind in outside and ours.kind == "role"
     }
     return {
-        vpc: [
-            str(tier) for tier in block.tiers if tier != Tier.PUBLIC or (vpc, str(tier)) in speaking
-        ]
+        vpc: [str(tier) for tier in block.tiers if tier != Tier.PUBLIC or (vpc, str(tier)) in speaking]
         for vpc, block in settings.vpcs.items()
     }

@@ -33,8 +33,9 @@ class EndpointsArgs:
 class Endpoints(pulumi.ComponentResource):
     """One VPC's endpoints.
 
-    S3 has both kinds. Nodes resolve S3 to the interface endpoint, which security groups and ACLs can name; the gateway
-    endpoint catches what would otherwise leave through an internet or NAT gateway, and holds it to the same policy.
+    S3 has both kinds. Nodes resolve S3 to the interface endpoint, which security groups and ACLs can name;
+    the gateway endpoint catches what would otherwise leave through an internet or NAT gateway, and holds it
+    to the same policy.
     """
 
     gateway: ec2.VpcEndpoint

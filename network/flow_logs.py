@@ -1,4 +1,6 @@
-"""Flow logs of the VPCs: every accepted and refused packet's summary, encrypted, kept as long as the stack file says."""
+"""Flow logs of the VPCs: every accepted and refused packet's summary, encrypted, kept as long as the stack
+file says.
+"""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from network.intent import Intent
 from network.vpc import Vpc
 from tagging import tags
 
+
 @dataclass(frozen=True, order=True)
 class Crossing:
     """Traffic from a tier of one VPC to a tier of another; `left` sorts before `right`."""

@@ -28,8 +28,8 @@ class VpcArgs:
 class Vpc(pulumi.ComponentResource):
     """A VPC over all zones with its tiers.
 
-    Route tables: one for the public tier, one for each zone of the private tier (its own NAT gateway, so that a zone's
-    failure stays in the zone), one for the isolated tier, which never has a default route.
+    Route tables: one for the public tier, one for each zone of the private tier (its own NAT gateway, so
+    that a zone's failure stays in the zone), one for the isolated tier, which never has a default route.
     """
 
     id: pulumi.Output[str]
@@ -68,7 +68,9 @@ class Vpc(pulumi.ComponentResource):
     def tables_of_tier(self, tier: str) -> dict[str, ec2.RouteTable]:
         """The route tables of one tier, by their name within this VPC."""
         return {
-            key: table for key, table in self.route_tables.items() if key == tier or key.startswith(f"{tier}-")
+            key: table
+            for key, table in self.route_tables.items()
+            if key == tier or key.startswith(f"{tier}-")
         }
 
     def subnets_of_tier(self, tier: str) -> dict[str, ec2.Subnet]:
@@ -79,8 +81,8 @@ class Vpc(pulumi.ComponentResource):
         return [key for key, plan in self.plan.items() if plan.tier == tier]
 
     def _strip_defaults(self, vpc: ec2.Vpc) -> None:
-        # Adopting a default resource without rules makes the provider delete the rules AWS put there. Whatever is
-        # later created without naming a group, an ACL or a route table can then reach nothing.
+        # Adopting a default resource without rules makes the provider delete the rules AWS put there.
+        # Whatever is later created without naming a group, an ACL or a route table can then reach nothing.
         name = f"{self._name}-default"
         self.default_security_group = ec2.DefaultSecurityGroup(
             name, vpc_id=vpc.id, ingress=[], egress=[], tags=tags(f"{name}-unused"), opts=self._child

@@ -1,7 +1,8 @@
 """Site-to-site VPN: each site's tunnels to its VPCs, with every negotiable thing pinned.
 
-Pinned, because what AWS offers by default includes IKEv1, AES-128, SHA-1 and DH group 2 (Site-to-Site VPN User Guide,
-"Tunnel options"). The pre-shared keys live in Secrets Manager, so neither the state nor an output ever holds them.
+Pinned, because what AWS offers by default includes IKEv1, AES-128, SHA-1 and DH group 2 (Site-to-Site VPN
+User Guide, "Tunnel options"). The pre-shared keys live in Secrets Manager, so neither the state nor an
+output ever holds them.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ TUNNEL: dict[str, Any] = {
     "dpd_timeout_seconds": 30,
     "dpd_timeout_action": "restart",
     "startup_action": "start",  # Amazon initiates, so a restarted site needs nobody
-    "enable_tunnel_lifecycle_control": True,  # we choose when an endpoint is replaced, inside the patching window
+    "enable_tunnel_lifecycle_control": True,  # we choose when an endpoint is replaced
 }
 
 
@@ -53,7 +54,9 @@ class SiteVpnArgs:
 
 
 class SiteVpn(pulumi.ComponentResource):
-    """One customer gateway per site, one VPN gateway per VPC, one connection of two tunnels per site and VPC."""
+    """One customer gateway per site, one VPN gateway per VPC, one connection of two tunnels per site and
+    VPC.
+    """
 
     customer_gateways: dict[str, ec2.CustomerGateway]
     vpn_gateways: dict[str, ec2.VpnGateway]
@@ -65,7 +68,8 @@ class SiteVpn(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self.log_group = cloudwatch.LogGroup(
             f"{name}-tunnels",
-            name=f"/aws/vendedlogs{args.prefix}/vpn",  # the prefix AWS asks for where its services deliver logs
+            # AWS asks for this prefix where its services deliver logs.
+            name=f"/aws/vendedlogs{args.prefix}/vpn",
             kms_key_id=args.key_arn,
             retention_in_days=args.retention_days,
             tags=tags(f"{name}-tunnels"),

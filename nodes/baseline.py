@@ -16,7 +16,7 @@ class ComputeBaselineArgs:
 
 
 class ComputeBaseline(pulumi.ComponentResource):
-    """Volumes encrypted, metadata by session token only, images and snapshots never public: all by default."""
+    """Volumes encrypted, metadata by session token only, images and snapshots never public.."""
 
     def __init__(
         self, name: str, args: ComputeBaselineArgs, opts: pulumi.ResourceOptions | None = None

@@ -15,7 +15,9 @@ from settings import Settings
 
 @dataclass(frozen=True)
 class NodesArgs:
-    """Settings, and per server role the group and the profile; per VPC the subnets by `<tier>-<zone letter>`."""
+    """Settings, and per server role the group and the profile; per VPC the subnets by `<tier>-<zone
+    letter>`.
+    """
 
     settings: Settings
     subnets: Mapping[str, Mapping[str, pulumi.Output[str]]]

@@ -1,5 +1,5 @@
-"""What a node does on its first boot (cloud-init), before Ansible knows it. Holds no secret: user data is readable
-by everything that runs on the node and by everybody who may describe the instance.
+"""What a node does on its first boot (cloud-init), before Ansible knows it. Holds no secret: user data is
+readable by everything that runs on the node and by everybody who may describe the instance.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ LOGIN = "admin"
 
 
 def user_data(role: str) -> str:
-    """cloud-config in base64: the one login, without a password and without ssh passwords; no key is written here.
+    """cloud-config in base64: the one login, without a password and without ssh passwords; no key is
+    written here.
 
-    Keys of administrators reach a node by the metadata service (EC2 Instance Connect or a key pair named at launch) or
-    by Systems Manager; both leave a record of who asked.
+    Keys of administrators reach a node by the metadata service (EC2 Instance Connect or a key pair named at
+    launch) or by Systems Manager; both leave a record of who asked.
     """
     config = {
         "users": [
@@ -30,7 +31,8 @@ def user_data(role: str) -> str:
         ],
         "disable_root": True,
         "ssh_pwauth": False,
-        # The hardening playbook owns packages; an upgrade at boot would run without its window and its record.
+        # The hardening playbook owns packages; an upgrade at boot would run without its window and its
+        # record.
         "package_update": False,
         "package_upgrade": False,
     }

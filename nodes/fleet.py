@@ -1,4 +1,6 @@
-"""The nodes of one server role: a launch template that carries the hardening, instances, and public addresses."""
+"""The nodes of one server role: a launch template that carries the hardening, instances, and public
+addresses.
+"""
 
 from __future__ import annotations
 
@@ -90,8 +92,8 @@ class Fleet(pulumi.ComponentResource):
         )
 
     def _instance(self, placed: Placement) -> ec2.Instance:
-        # The template says everything about the node but where it stands. No subnet hands out public addresses, so
-        # none has one unless it is stated below.
+        # The template says everything about the node but where it stands. No subnet hands out public
+        # addresses, so none has one unless it is stated below.
         return ec2.Instance(
             placed.name,
             launch_template=ec2.InstanceLaunchTemplateArgs(id=self.template.id, version="$Latest"),

@@ -10,7 +10,9 @@ from network.plan import zone_letter
 
 @dataclass(frozen=True)
 class Placement:
-    """One node: `<role>-<zone letter>-<ordinal in that zone>`, its zone, and its subnet `<tier>-<zone letter>`."""
+    """One node: `<role>-<zone letter>-<ordinal in that zone>`, its zone, and its subnet `<tier>-<zone
+    letter>`.
+    """
 
     name: str
     role: str
@@ -19,7 +21,9 @@ class Placement:
 
 
 def place(role: str, tier: str, count: int, zones: Sequence[str]) -> list[Placement]:
-    """Spread `count` nodes over the zones in turn. More nodes, zones or roles never rename an existing node."""
+    """Spread `count` nodes over the zones in turn. More nodes, zones or roles never rename an existing
+    node.
+    """
     placements = []
     for index in range(count):
         zone = zones[index % len(zones)]

@@ -1,4 +1,6 @@
-"""Hardened buckets: encrypted, versioned, closed to the public, TLS 1.2 or newer only, logged, with a lifecycle."""
+"""Hardened buckets: encrypted, versioned, closed to the public, TLS 1.2 or newer only, logged, with a
+lifecycle.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,15 @@ from tagging import tags
 
 ABORT_UPLOAD_DAYS = 7
 TIERING_DAYS = 30
-# Amazon S3 User Guide, "Transitioning objects": not before 30 days, and 30 days more before expiry is worth it.
+# Amazon S3 User Guide, "Transitioning objects": not before 30 days, and 30 days more before expiry is worth
+# it.
 COLD_AFTER_DAYS = 30
 
 
 @dataclass(frozen=True)
 class BucketArgs:
-    """One bucket. `key_arn` None: SSE-S3, for the one bucket that S3's log delivery writes to, which takes no key of
-    ours. `log_bucket` None: the log bucket itself (logging into itself would never end).
+    """One bucket. `key_arn` None: SSE-S3, for the one bucket that S3's log delivery writes to, which takes
+    no key of ours. `log_bucket` None: the log bucket itself (logging into itself would never end).
     """
 
     bucket: str
@@ -163,5 +166,3 @@ def _expiry(days: int) -> s3.BucketLifecycleConfigurationRuleArgs:
         filter=_everything(),
         expiration=s3.BucketLifecycleConfigurationRuleExpirationArgs(days=days),
     )
-
-

@@ -1,4 +1,6 @@
-"""The storage of a region: the data bucket, the bucket its access logs go to, and the account-wide public block."""
+"""The storage of a region: the data bucket, the bucket its access logs go to, and the account-wide public
+block.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from storage.policies import encrypted_bucket, log_delivery_bucket
 
 @dataclass(frozen=True)
 class StorageArgs:
-    """Account and stack (bucket names are worldwide and made of both), the data key, and retention in days."""
+    """Account and stack (bucket names are worldwide and made of both), the data key, retention in days."""
 
     account: str
     stack: str

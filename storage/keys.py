@@ -17,7 +17,7 @@ ROTATION_DAYS = 365
 
 @dataclass(frozen=True)
 class KeysArgs:
-    """Where the keys live and which stack they serve. `log_groups`: name patterns of the log groups served."""
+    """Where the keys live and which stack they serve. `log_groups`: name patterns of log groups."""
 
     account: str
     region: str

@@ -17,7 +17,8 @@ from iam.documents import (
     without_tls,
 )
 
-# Administration without use: an administrator of keys can neither decrypt nor make grants to somebody who can.
+# Administration without use: an administrator of keys can neither decrypt nor make grants to somebody who
+# can.
 KEY_ADMINISTRATION = (
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
@@ -81,7 +82,9 @@ def key_for_volumes(account: str, region: str) -> Document:
 
 
 def key_for_logs(account: str, region: str, log_groups: Sequence[str]) -> Document:
-    """A key that CloudWatch Logs uses for the log groups whose names match these patterns, and for nothing else."""
+    """A key that CloudWatch Logs uses for the log groups whose names match these patterns, and for nothing
+    else.
+    """
     arns = [f"arn:aws:logs:{region}:{account}:log-group:{pattern}" for pattern in log_groups]
     condition: Condition = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": arns}}
     use = Statement(
@@ -105,8 +108,8 @@ def _modern_tls_only(bucket: str) -> list[Statement]:
 def encrypted_bucket(bucket: str, key_arn: str) -> Document:
     """TLS 1.2 or newer only, and no object under another key.
 
-    A put that names no encryption gets the bucket's default (this key); one that names another algorithm or another
-    key is refused. `Null false` makes the denial apply only when the header is present.
+    A put that names no encryption gets the bucket's default (this key); one that names another algorithm or
+    another key is refused. `Null false` makes the denial apply only when the header is present.
     """
     objects = (f"arn:aws:s3:::{bucket}/*",)
     algorithm, key = "s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id"
@@ -135,5 +138,5 @@ def log_delivery_bucket(bucket: str, account: str, sources: Sequence[str]) -> Do
 
 
 def flow_log_trust(account: str, region: str) -> Condition:
-    """The bound on who makes the flow log service assume our role: this account's flow logs in this region."""
+    """Whom the flow log service may assume our role for: this account's flow logs in this region."""
     return merge(of_account(account), on_behalf_of(f"arn:aws:ec2:{region}:{account}:vpc-flow-log/*"))

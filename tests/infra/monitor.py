@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import json
 import runpy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pulumi
 import yaml
-from google.protobuf import empty_pb2
-from pulumi.runtime import mocks, rpc
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 
 from guardrails.model import Planned
@@ -55,7 +56,10 @@ class Run:
 class _Cloud(mocks.Mocks):
     """Answers like a provider: the inputs, an id, and the computed outputs the program reads."""
 
-    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+    def __init__(self, region: str, account: str) -> None:
+        self._arns = f"arn:aws:mock:{region}:{account}:"
+
+    def call(self, args: mocks.MockCallArgs) -> NoReturn:
         raise AssertionError(f"the program looked something up: {args.token}")
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
@@ -63,7 +67,7 @@ class _Cloud(mocks.Mocks):
             return "", dict(args.inputs)
         kind = args.typ.rpartition(":")[2]
         computed = {
-            "arn": f"arn:aws:mock:ap-south-1:111122223333:{kind}/{args.name}",
+            "arn": f"{self._arns}{kind}/{args.name}",
             "defaultNetworkAclId": f"acl-{args.name}",
             "defaultRouteTableId": f"rtb-{args.name}",
             "privateIp": "10.0.0.9",
@@ -76,8 +80,8 @@ class _Cloud(mocks.Mocks):
 class _Monitor(mocks.MockMonitor):
     """A mock monitor that refuses a URN twice, as the engine does, and writes full type chains into URNs."""
 
-    def __init__(self, run: Run) -> None:
-        super().__init__(_Cloud())
+    def __init__(self, run: Run, cloud: _Cloud) -> None:
+        super().__init__(cloud)
         self._run = run
         self._urns: set[str] = set()
 
@@ -89,7 +93,7 @@ class _Monitor(mocks.MockMonitor):
 
     def Invoke(self, request: Any) -> Any:
         self._run.invokes.append(request.tok)
-        return super().Invoke(request)
+        return super().Invoke(request)  # type: ignore[no-untyped-call]
 
     def RegisterResource(self, request: Any) -> Any:
         urn = self.make_urn(request.parent, request.type, request.name)
@@ -98,12 +102,12 @@ class _Monitor(mocks.MockMonitor):
         self._urns.add(urn)
         if request.type != "pulumi:pulumi:Stack":
             self._run.registered.append(_registered(urn, request))
-        return super().RegisterResource(request)
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
     def RegisterResourceOutputs(self, request: Any) -> Any:
         if "::pulumi:pulumi:Stack::" in request.urn:
-            self._run.outputs.update(rpc.deserialize_properties(request.outputs))
-        return super().RegisterResourceOutputs(request)
+            self._run.outputs.update(plain(request.outputs))
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
 
 def _registered(urn: str, request: resource_pb2.RegisterResourceRequest) -> Registered:
@@ -111,9 +115,10 @@ def _registered(urn: str, request: resource_pb2.RegisterResourceRequest) -> Regi
         type=request.type,
         name=request.name,
         urn=urn,
-        inputs=rpc.deserialize_properties(request.object),
+        inputs=plain(request.object),
         provider=request.provider,
         parent=request.parent,
+        depends={key: list(found.urns) for key, found in request.propertyDependencies.items()},
     )
     return Registered(
         planned,
@@ -125,14 +130,38 @@ def _registered(urn: str, request: resource_pb2.RegisterResourceRequest) -> Regi
     )
 
 
+def plain(struct: struct_pb2.Struct) -> dict[str, Any]:
+    """What travelled on the wire, as data: nulls kept, whole numbers as such, secrets still in their
+    wrapping.
+    """
+    data = json_format.MessageToDict(struct)
+    return {key: _whole(value) for key, value in data.items()}
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def stack_file(stack: str) -> dict[str, Any]:
     """The configuration of a stack file as data, for tests that change a copy of it."""
     data = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())
     return dict(data["config"])
 
 
+@functools.cache
+def run_of(stack: str) -> Run:
+    """The run of a stack as its file stands; made once, so never change what it holds."""
+    return run_program(stack)
+
+
 def run_program(stack: str, config: Mapping[str, Any] | None = None, program: Path | None = None) -> Run:
-    """Run `__main__.py` (or another program) for a stack under the monitor, with its own or with changed config."""
+    """Run `__main__.py` (or another program) for a stack under the monitor, with its own or with changed
+    config.
+    """
     run = Run()
     wanted = stack_file(stack) if config is None else config
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in wanted.items()}
@@ -141,10 +170,10 @@ def run_program(stack: str, config: Mapping[str, Any] | None = None, program: Pa
         runpy.run_path(str(program or ROOT / "__main__.py"), run_name="__main__")
 
     async def in_stack() -> None:
-        monitor = _Monitor(run)
-        features = set(monitor.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures)
+        monitor = _Monitor(run, _Cloud(str(wanted["stockade:region"]), str(wanted["stockade:account"])))
+        features = set(monitor.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures)  # type: ignore[no-untyped-call]
         pulumi.runtime.configure(
-            mocks.MockSettings(
+            mocks.MockSettings(  # type: ignore[no-untyped-call]
                 monitor=monitor,
                 monitor_features=features,
                 engine=mocks.MockEngine(None),

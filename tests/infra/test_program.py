@@ -1,0 +1,253 @@
+"""The program, run unchanged for every stack under a monitor that sees what Pulumi's engine sees."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+import settings
+from network.intent import from_data, peerings, resolve
+from network.peering import crossings
+from tests.infra.monitor import ROOT, Run, run_of, run_program, stack_file
+
+STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+PROVIDER = "pulumi:providers:aws"
+# Types that AWS itself lets nobody tag, or whose tags have no effect.
+UNTAGGED = re.compile(
+    r":(Route|RouteTableAssociation|VpnGatewayRoutePropagation|NetworkAclRule|EipAssociation|Alias|RolePolicy"
+    r"|AccountPasswordPolicy|AccountPublicAccessBlock|Bucket[A-Z]\w+|DefaultKmsKey|EncryptionByDefault"
+    r"|SnapshotBlockPublicAccess|ImageBlockPublicAccess|InstanceMetadataDefaults)$"
+)
+
+
+@pytest.fixture(params=STACKS)
+def stack(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def run(stack: str) -> Run:
+    return run_of(stack)
+
+
+def test_the_three_stacks_of_the_requirement_are_there() -> None:
+    assert {"in-mumbai", "eu-frankfurt", "in-hyderabad"} <= set(STACKS)
+
+
+def test_every_resource_is_made_by_the_one_explicit_provider(run: Run) -> None:
+    (provider,) = run.of(PROVIDER).values()
+    aws = [p for p in run.planned if p["type"].startswith("aws:")]
+    assert len(aws) > 200
+    strays = [p["urn"] for p in aws if p["provider"].rpartition("::")[0] != provider["urn"]]
+    assert strays == []
+
+
+def test_the_provider_is_tied_to_the_stacks_region_and_account(run: Run, stack: str) -> None:
+    stated = stack_file(stack)
+    (provider,) = run.of(PROVIDER).values()
+    assert provider["inputs"]["region"] == stated["stockade:region"]
+    assert json.loads(provider["inputs"]["allowedAccountIds"]) == [stated["stockade:account"]]
+    skipped = [k for k, v in provider["inputs"].items() if k.startswith("skip") and v not in (False, "false")]
+    assert skipped == []
+    assert "endpoints" not in provider["inputs"]
+
+
+def test_no_resource_names_another_region_than_its_providers(run: Run, stack: str) -> None:
+    region = stack_file(stack)["stockade:region"]
+    others = {p["urn"]: p["inputs"]["region"] for p in run.planned if "region" in p["inputs"]}
+    assert set(others.values()) <= {region}
+    zones = {p["inputs"]["availabilityZone"] for p in run.of("aws:ec2/subnet:Subnet").values()}
+    assert zones == set(stack_file(stack)["stockade:zones"])
+
+
+def test_every_resource_stands_under_a_component(run: Run) -> None:
+    orphans = [
+        p["urn"] for p in run.planned if p["type"].startswith("aws:") and ":stockade:" not in p["parent"]
+    ]
+    assert orphans == []
+
+
+def test_every_taggable_resource_has_a_name_and_the_provider_adds_stack_and_owner(
+    run: Run, stack: str
+) -> None:
+    unnamed = [
+        p["urn"]
+        for p in run.planned
+        if p["type"].startswith("aws:")
+        and not UNTAGGED.search(p["type"])
+        and not p["inputs"].get("tags", {}).get("Name")
+    ]
+    assert unnamed == []
+    (provider,) = run.of(PROVIDER).values()
+    tags = json.loads(provider["inputs"]["defaultTags"])["tags"]
+    assert tags["stockade:stack"] == stack
+    assert tags["stockade:owner"] == stack_file(stack)["stockade:owner"]
+
+
+def test_the_program_looks_nothing_up(run: Run) -> None:
+    assert run.invokes == []
+
+
+def test_names_and_types_are_words_not_list_indexes(run: Run) -> None:
+    made_by_index = [p["urn"] for p in run.planned if re.search(r"(\[\d+\]|-\d+-\d+$|-0$)", p["name"])]
+    ports = [urn for urn in made_by_index if "Rule::" in urn]  # ports and blocks are purposes
+    assert set(made_by_index) == set(ports)
+
+
+def test_the_region_contract_has_the_shape_of_the_contracts_page(run: Run, stack: str) -> None:
+    page = (ROOT / "docs/contracts.md").read_text()
+    example = page.partition("## 3.")[2].partition("```json")[2].partition("```")[0]
+    keys = set(re.findall(r'^ ?\{?"(\w+)"', example, re.M)) | {"stack", "project", "region", "account"}
+    region = run.outputs["region"]
+    assert keys <= set(region), keys - set(region)
+    assert region["schema"] == "stockade/region/1"
+    assert region["stack"] == stack
+    for node in region["nodes"]:
+        assert set(node) == {
+            *("name", "role", "vpc", "tier", "zone", "subnet", "instance_id"),
+            *("address", "public_address", "security_group"),
+        }
+        assert node["subnet"] in region["vpcs"][node["vpc"]]["subnets"]
+        assert bool(node["public_address"]) == (node["tier"] == "public")
+
+
+def test_the_contracts_intent_reads_back_as_the_settings_intent(run: Run, stack: str) -> None:
+    assert from_data(run.outputs["region"]["intent"]) == resolve(settings.load(stack, ROOT))
+
+
+def test_every_node_of_the_settings_stands_in_its_tier_and_a_zone_of_its_own(run: Run, stack: str) -> None:
+    roles = stack_file(stack)["stockade:server_roles"]
+    nodes = run.outputs["region"]["nodes"]
+    for name, role in roles.items():
+        mine = [node for node in nodes if node["role"] == name]
+        assert len(mine) == role["count"]
+        assert {node["tier"] for node in mine} == {role["tier"]}
+        zones = stack_file(stack)["stockade:zones"]
+        assert len({node["zone"] for node in mine}) == min(role["count"], len(zones))
+
+
+def test_peerings_and_their_routes_follow_the_intent_alone(run: Run, stack: str) -> None:
+    config = settings.load(stack, ROOT)
+    intent = resolve(config)
+    expected = crossings(intent)
+    assert [(c.left, c.right) for c in expected] == list(peerings(intent))
+    made = run.of("aws:ec2/vpcPeeringConnection:VpcPeeringConnection")
+    assert set(made) == {f"{c.left}-{c.right}" for c in expected}
+    routed = {
+        re.sub(r"^[^-]+-[^-]+-", "", name).partition("-to-")[0]
+        for name, route in run.of("aws:ec2/route:Route").items()
+        if "vpcPeeringConnectionId" in route["inputs"]
+    }
+    concerned = {(c.left, t) for c in expected for t in c.left_tiers}
+    concerned |= {(c.right, t) for c in expected for t in c.right_tiers}
+    assert {tuple(table.split("-")[:2]) for table in routed} == concerned
+
+
+def test_the_isolated_tier_has_no_default_route(run: Run) -> None:
+    defaults = [
+        r
+        for r in run.of("aws:ec2/route:Route").values()
+        if r["inputs"].get("destinationCidrBlock") == "0.0.0.0/0"
+    ]
+    tables = {urn for route in defaults for urn in route["depends"]["routeTableId"]}
+    isolated = {
+        t["urn"]
+        for t in run.of("aws:ec2/routeTable:RouteTable").values()
+        if t["inputs"]["tags"]["stockade:tier"] == "isolated"
+    }
+    assert isolated and not isolated & tables
+    assert len(defaults) > 2
+
+
+def test_each_private_zone_leaves_through_the_nat_gateway_of_its_own_zone(run: Run) -> None:
+    gateways = run.of("aws:ec2/natGateway:NatGateway")
+    assert gateways
+    for name, gateway in gateways.items():
+        assert gateway["inputs"]["subnetId"].endswith(f"-public-{name[-1]}")
+        route = run.of("aws:ec2/route:Route")[name.replace("-nat-", "-private-") + "-internet"]
+        assert route["inputs"]["routeTableId"].endswith(f"-private-{name[-1]}")
+        assert route["inputs"]["natGatewayId"].endswith(name)
+
+
+def test_a_vpn_connection_for_every_site_and_vpc_and_no_other(run: Run, stack: str) -> None:
+    sites = stack_file(stack)["stockade:sites"]
+    wanted = {f"{name}-{vpc}" for name, site in sites.items() for vpc in site["vpcs"]}
+    assert set(run.of("aws:ec2/vpnConnection:VpnConnection")) == wanted
+    assert set(run.outputs["region"]["vpn"]) == {
+        f"{name}/{vpc}" for name, site in sites.items() for vpc in site["vpcs"]
+    }
+
+
+def test_the_public_tier_learns_site_routes_only_where_it_speaks_with_sites(run: Run, stack: str) -> None:
+    roles = stack_file(stack)["stockade:server_roles"]
+    public_with_roles = {role["vpc"] for role in roles.values() if role["tier"] == "public"}
+    learned = set(run.of("aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation"))
+    assert {name for name in learned if name.endswith("-public")} == {
+        f"{v}-public" for v in public_with_roles
+    }
+    assert any("-isolated" in name for name in learned)
+
+
+def test_rules_between_vpcs_wait_for_the_peering(run: Run) -> None:
+    peering = next(iter(run.of("aws:ec2/vpcPeeringConnection:VpcPeeringConnection").values()))["urn"]
+    waiting = {
+        r.planned["name"] for r in run.registered if peering in r.dependencies and "Rule" in r.planned["type"]
+    }
+    assert waiting == {"app-egress-tcp-9443-role-archive", "archive-ingress-tcp-9443-role-app"}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield str(key)
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    else:
+        yield str(value)
+
+
+SECRET = re.compile(
+    r"-----BEGIN|AKIA[0-9A-Z]{16}|\$[156y]\$|ssh-(rsa|ed25519) |hashed_passwd|plain_text_passwd"
+    r"|tunnel[12]PresharedKey|secret_?access_?key|accessKey",
+    re.I,
+)
+
+
+def test_nothing_that_looks_like_a_secret_is_registered_or_exported_in_clear(run: Run) -> None:
+    found = [text for p in run.planned for text in _texts(p["inputs"]) if SECRET.search(text)]
+    found += [text for text in _texts(run.outputs) if SECRET.search(text)]
+    assert found == []
+    for one in run.registered:
+        if one.planned["type"] == "aws:ec2/vpnConnection:VpnConnection":
+            assert {"tunnel1PresharedKey", "tunnel2PresharedKey", "customerGatewayConfiguration"} <= set(
+                one.secret_outputs
+            )
+
+
+def test_first_boot_data_makes_the_login_without_any_password_or_key(run: Run) -> None:
+    for template in run.of("aws:ec2/launchTemplate:LaunchTemplate").values():
+        text = base64.b64decode(template["inputs"]["userData"]).decode()
+        assert text.startswith("#cloud-config\n")
+        assert not SECRET.search(text)
+        data = yaml.safe_load(text)
+        assert [user["name"] for user in data["users"]] == ["admin"]
+        assert data["users"][0]["lock_passwd"] is True
+        assert data["ssh_pwauth"] is False
+
+
+def test_wrong_settings_stop_the_program_before_anything_is_registered(tmp_path: Path) -> None:
+    config = {**stack_file("in-mumbai"), "stockade:region": "us-east-1", "stockade:surplus": "1"}
+    with pytest.raises(pulumi.RunError) as stopped:
+        run_program("in-mumbai", config)
+    text = str(stopped.value)
+    assert "surplus" in text and "us-east-1" in text
