@@ -1,0 +1,19 @@
+"""What moto 5.2.5 loses or lacks, added in its own process. One file per service; `install` is idempotent."""
+
+from __future__ import annotations
+
+from twin.account.extensions import ebs, images, metadata, public_access, security_groups, vpn
+
+_installed: list[bool] = []
+
+
+def install() -> None:
+    """Put every extension in place, once per process."""
+    if _installed:
+        return
+    for module in (vpn, ebs, security_groups, metadata, public_access):
+        module.install()
+    _installed.append(True)
+
+
+__all__ = ["images", "install"]

@@ -1,0 +1,40 @@
+"""The table: Pulumi type → handler. A type that is not here does not exist for the twin."""
+
+from __future__ import annotations
+
+from twin.program.handlers.spec import Spec
+
+_TABLE: dict[str, Spec] = {}
+
+
+def find(kind: str) -> Spec | None:
+    """The handler of a Pulumi type token, e.g. "aws:ec2/vpc:Vpc"."""
+    return _TABLE.get(kind)
+
+
+def types() -> list[str]:
+    """Every type the twin can make."""
+    return sorted(_TABLE)
+
+
+def _fill() -> None:
+    from twin.program.handlers import (  # noqa: PLC0415 - the handlers import Spec from this package
+        acls,
+        compute,
+        firewalls,
+        gateways,
+        iam,
+        kms,
+        logs,
+        network,
+        regional,
+        s3,
+        vpn,
+    )
+
+    for module in (network, gateways, firewalls, acls, vpn, compute, regional, kms, s3, iam, logs):
+        for spec in module.SPECS:
+            _TABLE[spec.type] = spec
+
+
+_fill()
