@@ -7,8 +7,9 @@ nothing unknown:
 - a process carries a token in its environment that was written down first; its pid and start time follow;
 - namespaces and interfaces carry the home's prefix `stk-<4 hex>-`, derived from the home's path, so that two
   twins on one machine never touch each other's;
-- the root file system of a node is an overlay whose upper directory lies in the home, which tells the node's
-  own processes (they have a clean environment) from everybody else's.
+- a node's own processes, whose environment is clean, sit in a control group that carries the prefix as well.
+
+A `lease` is a file that says "I use this shared thing"; giving back the last one ends the thing.
 
 `sweep` undoes everything, then looks at the machine itself for anything left and fails if there is.
 """
@@ -30,7 +31,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 TOKEN = "STOCKADE_TWIN"  # noqa: S105  # the name of an environment variable, not a secret
-KINDS = ("path", "mount", "interface", "netns", "process")
+KINDS = ("path", "mount", "interface", "netns", "cgroup", "lease", "process")
 
 
 class Noted(Protocol):

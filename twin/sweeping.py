@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
@@ -25,7 +26,14 @@ def sweep(ledger: Ledger, progress: Noted | None = None) -> list[str]:
     """See `Ledger.sweep`."""
     entries = ledger.entries()
     done = [f"process {name}" for name in _end_processes(ledger, entries)]
-    for kind, undo in (("netns", _drop_netns), ("interface", _drop_interface), ("mount", _unmount)):
+    undoing = {
+        "netns": _drop_netns,
+        "cgroup": _drop_cgroup,
+        "interface": _drop_interface,
+        "mount": _unmount,
+        "lease": _return_lease,
+    }
+    for kind, undo in undoing.items():
         done += [f"{kind} {name}" for name in _undo_kind(ledger, entries, kind, undo)]
     for entry in reversed(_unique(entries, "path")):
         if _remove_path(ledger, Path(entry.name)):
@@ -69,6 +77,7 @@ def remains(ledger: Ledger) -> list[str]:
     """What carries this ledger's mark and is on the machine now, whether the ledger knows it or not."""
     left = [f"process {pid} ({_title(pid)})" for pid in marked(ledger)]
     left += [f"netns {name}" for name in _our_netns(ledger)]
+    left += [f"control group {top}" for top in _our_cgroups(ledger)]
     left += [f"mount {point}" for point in _mounts_under(ledger.home)]
     left += [f"interface {name}" for name in _interfaces() if name.startswith(f"{ledger.prefix}-")]
     left += [f"path {entry.name}" for entry in _unique(ledger.entries(), "path") if _exists(Path(entry.name))]
@@ -76,7 +85,7 @@ def remains(ledger: Ledger) -> list[str]:
 
 
 def marked(ledger: Ledger) -> list[int]:
-    """The pids that are this ledger's: by token, by network namespace, or by root file system."""
+    """The pids that are this ledger's: by token, by network namespace, or by control group."""
     inodes = {inode for name in _our_netns(ledger) if (inode := _inode(NETNS / name))}
     spare = _lineage()
     return [
@@ -93,14 +102,10 @@ def _is_ours(ledger: Ledger, pid: int, inodes: Container[tuple[int, int] | None]
     if _inode(Path(f"/proc/{pid}/ns/net")) in inodes:
         return True
     try:
-        mounts = Path(f"/proc/{pid}/mountinfo").read_text(errors="replace")
+        groups = Path(f"/proc/{pid}/cgroup").read_text()
     except OSError:
         return False
-    return any(
-        f"upperdir={ledger.home}/" in line
-        for line in mounts.splitlines()
-        if len(fields := line.split()) > 4 and fields[4] == "/"
-    )
+    return any(line.split(":", 2)[2].startswith(f"/{ledger.prefix}-") for line in groups.splitlines())
 
 
 def _end_processes(ledger: Ledger, entries: list[Entry]) -> list[str]:
@@ -133,17 +138,20 @@ def _owns(entry: Entry, process: psutil.Process) -> bool:
     """Whether the entry is about this very process, not about one of its children (they share the token)."""
     if "pid" not in entry.facts:
         return True  # killed between start and record: the token alone tells
-    return bool(process.pid == entry.facts["pid"] and abs(process.create_time() - entry.facts["start_time"]) < 0.05)
+    started = float(entry.facts["start_time"])
+    return bool(process.pid == entry.facts["pid"] and abs(process.create_time() - started) < 0.05)
 
 
 def _undo_kind(ledger: Ledger, entries: list[Entry], kind: str, undo: Undo) -> Iterator[str]:
     named = [entry.name for entry in reversed(_unique(entries, kind))]
     if kind == "netns":
         named += [name for name in _our_netns(ledger) if name not in named]
+    elif kind == "cgroup":
+        named += [top.name for top in _our_cgroups(ledger) if top.name not in named]
     elif kind == "mount":
         named += [point for point in _mounts_under(ledger.home) if point not in named]
     for name in named:
-        if kind in ("netns", "interface") and not name.startswith(f"{ledger.prefix}-"):
+        if kind in ("netns", "cgroup", "interface") and not name.startswith(f"{ledger.prefix}-"):
             continue  # not our name: never touch it, whatever the file says
         if undo(ledger, name):
             yield name
@@ -153,6 +161,15 @@ def _drop_netns(_ledger: Ledger, name: str) -> bool:
     if not (NETNS / name).exists():
         return False
     return subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False).returncode == 0
+
+
+def _drop_cgroup(ledger: Ledger, name: str) -> bool:
+    tops = [top for top in _our_cgroups(ledger) if top.name == name]
+    for top in tops:
+        for directory, _, _ in os.walk(top, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(directory)  # noqa: PTH106  # a control group holds files that go with it
+    return bool(tops)
 
 
 def _drop_interface(_ledger: Ledger, name: str) -> bool:
@@ -165,6 +182,32 @@ def _unmount(ledger: Ledger, point: str) -> bool:
     if point not in _mounts_under(ledger.home):
         return False
     return subprocess.run(["umount", "--lazy", point], capture_output=True, check=False).returncode == 0
+
+
+def _return_lease(_ledger: Ledger, name: str) -> bool:
+    """Give a lease back; when no living home holds one any more, what it was for is swept as well."""
+    lease = Path(name)
+    shared = Ledger(lease.parent.parent)
+    if not shared.home.is_dir():
+        return False
+    with holding(shared.home):
+        had = lease.exists()
+        lease.unlink(missing_ok=True)
+        for other in lease.parent.glob("*"):
+            if not Path(other.read_text().strip() or "/nowhere").exists():
+                other.unlink(missing_ok=True)
+        if lease.parent.is_dir() and not any(lease.parent.iterdir()):
+            sweep(shared)
+    return had
+
+
+@contextlib.contextmanager
+def holding(home: Path) -> Iterator[None]:
+    """Alone with a home, among all processes; the kernel lets go when the holder dies."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _remove_path(ledger: Ledger, path: Path) -> bool:
@@ -206,6 +249,16 @@ def _our_netns(ledger: Ledger) -> list[str]:
     if not NETNS.is_dir():
         return []
     return sorted(path.name for path in NETNS.iterdir() if path.name.startswith(f"{ledger.prefix}-"))
+
+
+def _our_cgroups(ledger: Ledger) -> list[Path]:
+    """Control groups with our prefix, at the top of every hierarchy."""
+    found = []
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields, _, tail = line.partition(" - ")
+        if tail.startswith(("cgroup ", "cgroup2 ")):
+            found += [p for p in Path(fields.split()[4]).glob(f"{ledger.prefix}-*") if p.is_dir()]
+    return found
 
 
 def _mounts_under(home: Path) -> list[str]:

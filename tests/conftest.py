@@ -1,0 +1,41 @@
+"""Fixtures that boot real nodes. A machine that cannot boot them skips with the reason; in CI that is a failure."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from twin.machines import Lone, lone, obstacle
+
+
+def require_nodes() -> None:
+    """Skip the test, with the reason, where no node can be booted; fail when `CI` says that it must be possible."""
+    reason = obstacle()
+    if reason is None:
+        return
+    if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
+        pytest.fail(f"CI must be able to boot nodes: {reason}")
+    pytest.skip(f"no node can be booted here: {reason}")
+
+
+def _named(request: pytest.FixtureRequest) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[-40:].strip("-")
+
+
+@pytest.fixture
+def lone_node(request: pytest.FixtureRequest) -> Iterator[Lone]:
+    """A fresh, unhardened node of its own for one test."""
+    require_nodes()
+    with lone(_named(request)) as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def lone_node_module(request: pytest.FixtureRequest) -> Iterator[Lone]:
+    """A fresh, unhardened node that the tests of one module share, in their order."""
+    require_nodes()
+    with lone(_named(request)) as node:
+        yield node

@@ -1,0 +1,180 @@
+"""One node without a region, for tests of roles: its own NOC, service centre and internet, gone when it is let go."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+import settings
+from twin import ledger as books
+from twin.ledger import Ledger
+from twin.machines import fleet, sketch
+from twin.machines.wires import OUTSIDE
+from twin.sweeping import owner_alive, sweep
+
+NODE = "edge-a-1"
+SETTINGS: dict[str, Any] = {
+    "region": "eu-central-1",
+    "account": "111122223333",
+    "owner": "tests",
+    "residency": {"jurisdiction": "DE", "allowed_regions": ["eu-central-1"]},
+    "zones": ["eu-central-1a", "eu-central-1b", "eu-central-1c"],
+    "vpcs": {"customer": {"cidr": "10.90.0.0/16", "tiers": ["public", "private"]}},
+    "server_roles": {"edge": {"vpc": "customer", "tier": "public", "count": 1, "instance_type": "m7i.large"}},
+    "image": {"id": "ami-00000000000000000", "owner": "136693071363"},
+    "sites": {
+        "noc": {
+            "kind": "noc",
+            "gateway": "203.0.113.10",
+            "ranges": ["172.30.10.0/24", "fd00:30:10::/64"],
+            "vpcs": ["customer"],
+            "asn": 65010,
+        },
+        "centre": {
+            "kind": "service_centre",
+            "gateway": "203.0.113.20",
+            "ranges": ["172.30.20.0/24"],
+            "vpcs": ["customer"],
+            "asn": 65020,
+        },
+    },
+    "services": {
+        "package_proxy": {"address": "172.30.20.10", "port": 3142},
+        "time_servers": [
+            {"address": "172.30.20.11", "name": "ntp.centre.example", "source": "this machine", "nts": False}
+        ],
+    },
+    "firewall": [
+        {
+            "from": ["internet"],
+            "to": ["edge"],
+            "protocol": "tcp",
+            "port": 443,
+            "why": "customers upload over TLS",
+            "limit": {"connections": 50, "rate": 30},
+        },
+        {
+            "from": ["noc", "service_centre"],
+            "to": ["edge"],
+            "protocol": "tcp",
+            "port": 22,
+            "why": "administration",
+        },
+        {
+            "from": ["edge"],
+            "to": ["package_proxy"],
+            "protocol": "tcp",
+            "port": 3142,
+            "why": "signed packages",
+        },
+        {"from": ["edge"], "to": ["time_servers"], "protocol": "udp", "port": 123, "why": "time"},
+    ],
+    "retention": {
+        "flow_logs_days": 400,
+        "access_logs_days": 400,
+        "noncurrent_days": 90,
+        "node_logs_days": 180,
+    },
+    "patching": {"window": "Sun 01:00-04:00", "timezone": "Etc/UTC", "reboot": "when_required"},
+}
+
+
+class Lone:
+    """A lone node. `inventory` is its Ansible inventory as data, `inventory_file` the same as a file."""
+
+    def __init__(self, machines: fleet.Machines) -> None:
+        self.machines = machines
+        self.name = NODE
+        self.inventory_file = machines.inventory
+        self.inventory: dict[str, Any] = yaml.safe_load(machines.inventory.read_text())
+
+    @property
+    def address(self) -> str:
+        """Its address in its subnet."""
+        return self.machines.nodes[NODE].plan.card.address
+
+    @property
+    def address6(self) -> str:
+        """Its IPv6 address, reachable from the NOC."""
+        return str(self.machines.nodes[NODE].plan.card.address6)
+
+    @property
+    def public_address(self) -> str:
+        """The address under which the internet reaches it."""
+        return str(self.machines.nodes[NODE].plan.card.public)
+
+    @property
+    def ssh_config(self) -> Path:
+        """For `ssh -F`."""
+        return self.machines.home / "ssh_config"
+
+    @property
+    def outside(self) -> str:
+        """The address of somebody on the internet, as the node sees it."""
+        return OUTSIDE
+
+    def ssh(self, command: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+        """Run a shell command as `admin` over a new ssh connection; return code 255 when out of reach."""
+        return self.machines.ssh(NODE, command, timeout)
+
+    def sudo(self, command: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+        """Run a command as root, given as one argument to `sudo sh -c`."""
+        quoted = command.replace("'", "'\\''")
+        return self.ssh(f"sudo sh -c '{quoted}'", timeout)
+
+    def probe(
+        self, source: str, protocol: str, port: int, target: str | None = None, timeout: float = 1
+    ) -> bool:
+        """Whether the node answers on a port, from `noc`, `centre` or `internet` (then at its public address)."""
+        own = self.public_address if source == "internet" else self.address
+        return self.machines.probe(source, target or own, protocol, port, timeout)
+
+    def power_cut(self) -> None:
+        """Take its power away."""
+        self.machines.power_cut(NODE)
+
+    def start(self) -> None:
+        """Switch it on and wait for ssh."""
+        self.machines.start(NODE)
+
+    def reboot(self) -> None:
+        """Reboot it and wait for ssh; proven by its boot_id."""
+        self.machines.reboot(NODE)
+
+
+@contextmanager
+def lone(name: str) -> Iterator[Lone]:
+    """A fresh node for the body of a `with`; `name` keeps it apart from others. Raises Fault like `up`.
+
+    Homes that a killed process left behind are removed first.
+    """
+    directory = books.build() / "lone"
+    directory.mkdir(parents=True, exist_ok=True)
+    for left in directory.iterdir():
+        if not owner_alive(Ledger(left)):
+            let_go(left)
+    ledger = Ledger(directory / f"{name}-{os.getpid()}")
+    ledger.record("path", str(ledger.home / "nodes"), owner_pid=os.getpid(), owner_start=_started())
+    try:
+        wanted = settings.parse(SETTINGS)
+        yield Lone(fleet.up(sketch.region(wanted, "lone"), home=ledger.home))
+    finally:
+        let_go(ledger.home)
+
+
+def let_go(home: Path) -> None:
+    """Sweep a lone home and remove it."""
+    sweep(Ledger(home))
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _started() -> float:
+    return psutil.Process().create_time()
