@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from guardrails.model import Bounds, Finding, Guardrail, Planned, at, differing, listed, of_type, statements
+from guardrails.model import (
+    UNKNOWN,
+    Bounds,
+    Finding,
+    Guardrail,
+    Planned,
+    at,
+    differing,
+    listed,
+    of_type,
+    statements,
+)
 
 BUCKET = "aws:s3/bucket:Bucket"
 COMPANIONS = {
@@ -30,7 +41,7 @@ def companion_of(bucket: Planned, other: Planned) -> bool:
     known yet.
     """
     named, wanted = other["inputs"].get("bucket"), bucket["inputs"].get("bucket")
-    if named and wanted:
+    if named not in UNKNOWN and wanted not in UNKNOWN:
         return bool(named == wanted)
     return other["parent"] == bucket["parent"] and other["name"] == bucket["name"]
 
@@ -56,7 +67,7 @@ def buckets_over_tls(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[
         "TLS before 1.2": ("NumericLessThan", "s3:TlsVersion", "1.2"),
     }
     for found in of_type(resources, COMPANIONS["a policy"]):
-        if found["inputs"].get("policy") is None:
+        if found["inputs"].get("policy") in UNKNOWN:
             continue  # not known before creation; judged on what was created
         denials = [s for s in statements(found["inputs"]["policy"]) if _denies_everybody(s)]
         for what, (operator, key, value) in wanted.items():

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
 
 from guardrails.encryption import BUCKET, companion_of
-from guardrails.model import Bounds, Finding, Guardrail, Planned, at, differing, listed, of_type
+from guardrails.model import UNKNOWN, Bounds, Finding, Guardrail, Planned, at, differing, listed, of_type
 
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
@@ -23,7 +23,7 @@ WIDE = {4: 7, 6: 15}
 
 
 def _everybody(cidr: object) -> bool:
-    if not isinstance(cidr, str):
+    if cidr in UNKNOWN or not isinstance(cidr, str):
         return False
     network = ip_network(cidr, strict=False)
     return network.prefixlen <= WIDE[network.version]

@@ -11,7 +11,7 @@ from typing import Any, NotRequired, TypedDict
 class Planned(TypedDict):
     """One resource as the program registered it; `inputs` under the wire names (camelCase).
 
-    A value that is not known before creation is `UNKNOWN`: a rule that needs it neither passes nor invents.
+    A value that is not known before creation is one of `UNKNOWN`.
     `depends`: per input the URNs of the resources it was computed from; what ids will be, before there are
     any.
     """
@@ -25,7 +25,8 @@ class Planned(TypedDict):
     depends: NotRequired[dict[str, list[str]]]
 
 
-UNKNOWN = None
+# How a value that only creation will tell is written: left out, or as the twin's preview writes it.
+UNKNOWN = (None, "(known after creation)")
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def statements(policy: Any) -> list[dict[str, Any]]:
 
     Raises ValueError when the text is no policy: a policy that cannot be read is never a harmless one.
     """
-    if policy is UNKNOWN:
+    if policy in UNKNOWN:
         return []
     document = json.loads(policy) if isinstance(policy, str) else policy
     found = document["Statement"]

@@ -37,6 +37,7 @@ class Bucket(pulumi.ComponentResource):
 
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
+    log_target: pulumi.Output[str]
 
     def __init__(self, name: str, args: BucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("stockade:storage:Bucket", name, {}, opts)
@@ -47,13 +48,15 @@ class Bucket(pulumi.ComponentResource):
         self.name, self.arn = bucket.bucket, bucket.arn
         closed = self._close(bucket)
         self._encrypt(bucket, args.key_arn)
-        s3.BucketPolicy(
+        policy = s3.BucketPolicy(
             name,
             bucket=bucket.bucket,
             policy=args.policy,
             # S3 refuses two changes of a bucket's access settings at the same moment.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[closed]),
         )
+        # S3 looks at the policy when another bucket starts logging to this one.
+        self.log_target = policy.bucket
         versioned = s3.BucketVersioning(
             name,
             bucket=bucket.bucket,

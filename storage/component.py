@@ -62,9 +62,10 @@ class Storage(pulumi.ComponentResource):
                 bucket=data,
                 policy=args.key_arn.apply(lambda key: render(encrypted_bucket(data, key))),
                 key_arn=args.key_arn,
-                log_bucket=self.logs.name,
+                log_bucket=self.logs.log_target,
                 noncurrent_days=args.noncurrent_days,
             ),
-            child,
+            # S3 takes a bucket as the target of logs only once its policy lets the delivery in.
+            pulumi.ResourceOptions(parent=self, depends_on=[self.logs]),
         )
         self.register_outputs({"data": self.data.name, "logs": self.logs.name})
