@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+IN_UTC = "TZ=UTC LC_ALL=C.UTF-8"
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 # apt with state, cache and sources of its own, so that a check never touches the node's.
 UNSIGNED = r"""
 d=$(mktemp --directory /var/tmp/stockade-verify.XXXXXX) && trap 'rm -rf "$d"' EXIT &&
 mkdir -p "$d/lists/partial" "$d/cache/archives/partial" "$d/repo" && : > "$d/repo/Packages" &&
+printf 'SHA256:\n %s 0 Packages\n' "$(sha256sum < "$d/repo/Packages" | cut -c1-64)" > "$d/repo/Release" &&
 echo "deb file:$d/repo ./" > "$d/sources.list" &&
 apt-get -o Dir::Etc::SourceList="$d/sources.list" -o Dir::Etc::SourceParts=/dev/null \
   -o Dir::State::Lists="$d/lists" -o Dir::Cache="$d/cache" \
-  -o APT::Update::Post-Invoke-Success:: -o APT::Sandbox::User=root update
+  -o APT::Update::Post-Invoke-Success::=true -o APT::Sandbox::User=root update
 """
 
 
@@ -106,11 +108,15 @@ def test_unattended_updates_are_chosen_by_origin_and_label(apt):
 @pytest.mark.control("STK-PAT-007")
 def test_the_next_unattended_run_lies_in_the_window(host, region):
     window, zone = region["patching"]["window"], ZoneInfo(region["patching"]["timezone"])
-    shown = host.check_output(
-        "systemctl show apt-daily-upgrade.timer --property NextElapseUSecRealtime --value --timestamp=unix"
+    shown = host.run(
+        f"{IN_UTC} systemctl show apt-daily-upgrade.timer --property NextElapseUSecRealtime --value"
     )
-    assert shown.startswith("@"), "no run is planned"
-    planned = datetime.fromtimestamp(int(shown[1:]), zone)
+    assert shown.stdout.strip().endswith(" UTC"), "no run is planned"
+    planned = (
+        datetime.strptime(shown.stdout.strip(), "%a %Y-%m-%d %H:%M:%S %Z")
+        .replace(tzinfo=UTC)
+        .astimezone(zone)
+    )
     day, times = window.split(" ")
     begin, end = times.split("-")
     assert DAYS[planned.weekday()] == day
