@@ -225,7 +225,7 @@ class Engine:
             failure = self.operations.as_fault(error, urn, decision)
             raise wire.scrub(failure, request.inputs) from None
         self.note(urn, decision, request.type)
-        return Registered(urn, identity, self._guarded(spec, request, effective | outputs))
+        return Registered(urn, identity, self._guarded(spec, request, outputs | effective))
 
     def _effective(
         self, spec: Spec, request: Registration, chosen: provider.Provider, old: Record | None

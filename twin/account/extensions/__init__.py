@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from twin.account.extensions import ebs, images, metadata, public_access, security_groups, vpn
+from twin.account.extensions import (
+    ebs,
+    endpoints,
+    images,
+    kms,
+    launch_templates,
+    metadata,
+    public_access,
+    s3,
+    security_groups,
+    vpn,
+)
 
 _installed: list[bool] = []
 
@@ -11,7 +22,7 @@ def install() -> None:
     """Put every extension in place, once per process."""
     if _installed:
         return
-    for module in (vpn, ebs, security_groups, metadata, public_access):
+    for module in (vpn, endpoints, ebs, kms, s3, security_groups, launch_templates, metadata, public_access):
         module.install()
     _installed.append(True)
 

@@ -65,7 +65,7 @@ def _merge_template(response: Any) -> None:
         if name == "MetadataOptions":
             params[name] = {**value, **(params.get(name) or {})}
         elif params.get(name) in (None, "", [], {}):
-            params[name] = value
+            params[name] = str(value) if name == "UserData" else value
 
 
 def _merge_defaults(response: Any) -> None:

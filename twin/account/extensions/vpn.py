@@ -76,7 +76,7 @@ def _fill(response: Any, connection: Any) -> None:
     wanted = dict(response._get_param("Options", {}) or {})
     given = list(wanted.pop("TunnelOptions", None) or [])
     with _lock:
-        tunnels = [_tunnel(dict(given[index]) if index < len(given) else {}) for index in range(2)]
+        tunnels = [_tunnel(_answered(given[index]) if index < len(given) else {}) for index in range(2)]
     connection.options = {
         "EnableAcceleration": False,
         "StaticRoutesOnly": False,
@@ -97,6 +97,13 @@ def _fill(response: Any, connection: Any) -> None:
     ]
     if response._get_param("PreSharedKeyStorage") == "SecretsManager":
         _move_keys(response, connection)
+
+
+def _answered(options: dict[str, Any]) -> dict[str, Any]:
+    """Requests say DPD and IKE, answers say Dpd and Ike."""
+    spelling = {"DPDTimeoutAction": "DpdTimeoutAction", "DPDTimeoutSeconds": "DpdTimeoutSeconds"}
+    spelling["IKEVersions"] = "IkeVersions"
+    return {spelling.get(name, name): value for name, value in options.items()}
 
 
 def _tunnel(options: dict[str, Any]) -> dict[str, Any]:
@@ -132,7 +139,7 @@ def modify_vpn_tunnel_options(self: Any) -> ActionResult:
     tunnel = next((t for t in connection.options["TunnelOptions"] if t["OutsideIpAddress"] == outside), None)
     if tunnel is None:
         raise EC2ClientError("InvalidVpnTunnel.NotFound", f"The tunnel '{outside}' does not exist")
-    changes = dict(self._get_param("TunnelOptions", {}) or {})
+    changes = _answered(self._get_param("TunnelOptions", {}) or {})
     if connection.pre_shared_key_arn and "PreSharedKey" in changes:
         vault = secretsmanager_backends[self.current_account][self.region]
         kept = json.loads(vault.get_secret_value(connection.pre_shared_key_arn, "", "")["SecretString"])

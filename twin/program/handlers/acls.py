@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from twin.program.handlers.network import the
 from twin.program.handlers.spec import Call, Plain, Setting, Spec
 
@@ -32,6 +34,15 @@ def _entry(rule: Plain, egress: bool) -> Plain:
     if protocol in {"1", "58"}:
         entry["IcmpTypeCode"] = {"Type": int(rule.get("icmpType", -1)), "Code": int(rule.get("icmpCode", -1))}
     return entry
+
+
+def _acl(call: Call, identity: str) -> Plain | None:
+    try:
+        return dict(call.client("ec2").describe_network_acls(NetworkAclIds=[identity])["NetworkAcls"][0])
+    except ClientError as error:
+        if error.response["Error"]["Code"].endswith(".NotFound"):
+            return None
+        raise
 
 
 def _set_entries(call: Call, identity: str) -> None:
@@ -105,9 +116,9 @@ def _set_subnets(call: Call, identity: str) -> None:
 
 
 def _release(call: Call, identity: str, _outputs: Plain) -> None:
-    for acl in the(call, "describe_network_acls", "NetworkAcls", network_acl_id=identity):
-        for association in acl["Associations"]:
-            stand_before(call, association["SubnetId"], _default_of(call, acl["VpcId"]))
+    acl = _acl(call, identity)
+    for association in acl["Associations"] if acl else []:
+        stand_before(call, association["SubnetId"], _default_of(call, acl["VpcId"] if acl else ""))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,8 +155,8 @@ class AclRule(Spec):
     def fetch(self, call: Call, identity: str) -> Plain | None:
         """The entry by number and direction."""
         given = call.inputs
-        found = the(call, "describe_network_acls", "NetworkAcls", network_acl_id=given["networkAclId"])
-        for entry in found[0]["Entries"] if found else []:
+        found = _acl(call, given["networkAclId"])
+        for entry in found["Entries"] if found else []:
             if entry["RuleNumber"] == int(given["ruleNumber"]) and entry["Egress"] == bool(given.get("egress")):
                 return dict(entry)
         return None
@@ -196,8 +207,9 @@ class AclAssociation(Spec):
         """A subnet always has an ACL: the VPC's default one takes over."""
         if self.fetch(call, identity) is None:
             return
-        acl = the(call, "describe_network_acls", "NetworkAcls", network_acl_id=call.inputs["networkAclId"])[0]
-        stand_before(call, call.inputs["subnetId"], _default_of(call, acl["VpcId"]))
+        acl = _acl(call, call.inputs["networkAclId"])
+        if acl is not None:
+            stand_before(call, call.inputs["subnetId"], _default_of(call, acl["VpcId"]))
 
 
 _ACL: Plain = {

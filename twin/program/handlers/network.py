@@ -200,6 +200,7 @@ class Endpoint(Spec):
     def can_change(self, changed: set[str]) -> bool:
         """What ModifyVpcEndpoint takes."""
         return changed <= {"policy", "routeTableIds", "subnetIds", "securityGroupIds", "privateDnsEnabled"} | {
+            "dnsOptions",
             "tags",
             "tagsAll",
         }
@@ -217,6 +218,9 @@ class Endpoint(Spec):
             parameters["PolicyDocument"] = call.inputs.get("policy") or ""
         if "privateDnsEnabled" in changed:
             parameters["PrivateDnsEnabled"] = bool(call.inputs.get("privateDnsEnabled"))
+        if "dnsOptions" in changed:
+            given = {"dnsOptions": call.inputs.get("dnsOptions") or {}}
+            parameters |= to_aws(client, "modify_vpc_endpoint", given, {})
         parameters = {k: v for k, v in parameters.items() if v != []}
         if parameters:
             client.modify_vpc_endpoint(VpcEndpointId=identity, **parameters)

@@ -127,14 +127,6 @@ class BucketSetting(Spec):
         item = answer.get(self.found) if self.found else answer
         return {**item, "Bucket": identity} if item else None
 
-    def look(self, call: Call, identity: str) -> Plain | None:
-        """Lists of one are unwrapped again."""
-        outputs = super().look(call, identity)
-        if outputs is not None:
-            for name, member in self.wrap.items():
-                outputs[name] = (outputs.pop(member, None) or [None])[0]
-        return outputs
-
     def is_dead(self, item: Plain) -> bool:
         """`Status` is the setting's value."""
         return False
@@ -263,6 +255,7 @@ SPECS = (
         under="ownershipControls",
         found="OwnershipControls",
         wrap={"rule": "rules"},
+        more=lambda _call, _identity, item: {"rule": to_pulumi(item["Rules"][0])},
     ),
     BucketSetting(
         type="aws:s3/bucketPolicy:BucketPolicy",

@@ -117,7 +117,7 @@ class Spec:
         item = self.fetch(call, identity)
         if item is None or self.is_dead(item):
             return None
-        outputs = to_pulumi(item)
+        outputs = {k: v for k, v in to_pulumi(item).items() if k in call.inputs or _is_plain(v)}
         outputs.update({name: jmespath.search(path, item) for name, path in self.outputs.items()})
         if self.taggable:
             outputs["tagsAll"] = tags_of(item)
@@ -242,6 +242,12 @@ def to_pulumi(value: Any) -> Any:
     if isinstance(value, bool | int | float | str) or value is None:
         return value
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _is_plain(value: Any) -> bool:
+    # What nobody asked for and nobody mapped may have another structure in the SDK; texts and numbers have none.
+    items = value if isinstance(value, list) else [value]
+    return not any(isinstance(item, Mapping | list) for item in items)
 
 
 _NOISE = {"ResponseMetadata", "Tags", "TagSet", "TagList"}

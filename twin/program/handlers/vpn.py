@@ -172,8 +172,8 @@ def _connection_facts(call: Call, identity: str, item: Plain) -> Plain:
 
 def _tunnel_facts(tunnel: Plain) -> Plain:
     values = {k: [i["Value"] for i in v] if _is_values(v) else to_pulumi(v) for k, v in tunnel.items()}
-    names = {"OutsideIpAddress": "address", "DPDTimeoutAction": "dpdTimeoutAction"} | {
-        "DPDTimeoutSeconds": "dpdTimeoutSeconds",
+    names = {
+        "OutsideIpAddress": "address",
         "Phase1DHGroupNumbers": "phase1DhGroupNumbers",
         "Phase2DHGroupNumbers": "phase2DhGroupNumbers",
         **{api: own for own, api in _TUNNEL_NAMES.items()},
