@@ -1,4 +1,4 @@
-"""Fixtures that boot real nodes. A machine that cannot boot them skips with the reason; in CI that is a failure."""
+"""Fixtures that boot real nodes. A machine that cannot boot them skips with the reason; CI fails then."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from twin.machines import Lone, lone, obstacle
 
 
 def require_nodes() -> None:
-    """Skip the test, with the reason, where no node can be booted; fail when `CI` says that it must be possible."""
+    """Skip the test, with the reason, where no node can be booted; fail when `CI` says that it must."""
     reason = obstacle()
     if reason is None:
         return

@@ -176,7 +176,7 @@ class Machines:
 def up(
     region: Region, progress: Progress | None = None, endpoint: str | None = None, home: Path | None = None
 ) -> Machines:
-    """Bring up every node of a region (docs/contracts.md, 3) and wait until each answers over ssh from the NOC.
+    """Bring up every node of a region (docs/contracts.md, 3); return when each answers over ssh from the NOC.
 
     `endpoint` is the emulated account that decides which packets pass; without one, the region's own firewall
     intent does. Converges when nodes are up already. Raises Fault.

@@ -1,4 +1,4 @@
-"""One node without a region, for tests of roles: its own NOC, service centre and internet, gone when it is let go."""
+"""One node without a region, for tests of roles: its own NOC, service centre and internet."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class Lone:
     def probe(
         self, source: str, protocol: str, port: int, target: str | None = None, timeout: float = 1
     ) -> bool:
-        """Whether the node answers on a port, from `noc`, `centre` or `internet` (then at its public address)."""
+        """Whether the node answers on a port, from `noc`, `centre` or `internet` (at its public address)."""
         own = self.public_address if source == "internet" else self.address
         return self.machines.probe(source, target or own, protocol, port, timeout)
 

@@ -1,9 +1,8 @@
 """One node: a clone of the image under a supervisor, in its own namespaces and its own control group.
 
 A node is a directory in the home: `upper` holds everything it ever changed, so switching it off and on keeps
-its disk. The supervisor is a shell that mounts the disk in a mount namespace of its own (nothing is mounted on
-the machine, and a killed supervisor leaves no mount), makes the wire, starts systemd-nspawn, and starts it
-again when the node rebooted (status 133).
+its disk. The supervisor is a shell that makes the wire and boots the node, again when the node rebooted. Each
+boot has a mount namespace of its own: nothing is mounted on the machine, and a killed node leaves no mount.
 """
 
 from __future__ import annotations
@@ -77,7 +76,8 @@ class Node:
         for part in ("upper", "work", "root"):
             (self.directory / part).mkdir(parents=True)
         self._personalise()
-        (self.directory / "power").write_text(self._script(wire))
+        (self.directory / "power").write_text(self._supervisor(wire))
+        (self.directory / "boot").write_text(self._boot())
         done.write_text(self.plan.mark(wire))
         return True
 
@@ -91,11 +91,9 @@ class Node:
         (self.directory / "work").mkdir()
         self.ledger.record("netns", self.namespace)
         self.ledger.record("cgroup", self.namespace)
-        command = ["unshare", "--mount", "--propagation", "private", "sh", str(self.directory / "power")]
-        process = self.ledger.spawn(
-            f"node {self.name}", command, log=self.directory / "console", env=_PLAIN, grace=0
-        )
-        _watch_for_early_end(process.pid)
+        command = ["sh", str(self.directory / "power")]
+        console = self.directory / "console"
+        self.ledger.spawn(f"node {self.name}", command, log=console, env=_PLAIN, grace=0)
 
     def power_cut(self) -> None:
         """Take the power away: every process of the node dies at once; its disk stays."""
@@ -168,37 +166,50 @@ class Node:
                 path.chmod(0o700)
         return path
 
-    def _script(self, wire: Sequence[str]) -> str:
-        place = {part: shlex.quote(str(self.directory / part)) for part in ("upper", "work", "root")}
+    def _supervisor(self, wire: Sequence[str]) -> str:
         groups = " ".join(shlex.quote(str(group)) for group in control_groups(self.namespace))
-        options = f"lowerdir={self.plan.image},upperdir={self.directory}/upper,workdir={self.directory}/work"
-        newline = "\n"
-        return f"""#!/bin/sh
-# The supervisor of node {self.name}: disk, control group, then wire and machine, again after every reboot.
-for group in {groups}; do
-  mkdir -p "$group" && echo $$ > "$group/cgroup.procs" || exit 1
-done
-# nspawn leaves lock files behind when it is killed; here they go with the mount namespace.
-mkdir -p /run/systemd && mount -t tmpfs -o mode=755 tmpfs /run/systemd || exit 1
-mount -t overlay overlay -o {shlex.quote(options)} {place["root"]} || exit 1
-export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
-while :; do
-{newline.join(wire)}
-systemd-nspawn --quiet --boot --directory={place["root"]} --machine={self.name} --register=no --keep-unit \\
-  --kill-signal=SIGRTMIN+3 --network-namespace-path=/run/netns/{self.namespace} --capability=CAP_NET_ADMIN \\
-  --resolv-conf=off --timezone=off --link-journal=no --console=pipe
-[ $? = 133 ] || exit 0
-done
-"""
+        boot = f"unshare --mount --propagation private sh {shlex.quote(str(self.directory / 'boot'))}"
+        lines = [
+            "#!/bin/sh",
+            f"# Supervises node {self.name}: control group, then wire and boot, again after every reboot.",
+            f"for group in {groups}; do",
+            '  mkdir -p "$group" && echo $$ > "$group/cgroup.procs" || exit 1',
+            "done",
+            "while :; do",
+            *wire,
+            boot,
+            "[ $? = 133 ] || exit 0  # nspawn says that the node wants to boot again",
+            "done",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _boot(self) -> str:
+        upper, work, root = (self.directory / part for part in ("upper", "work", "root"))
+        layers = shlex.quote(f"lowerdir={self.plan.image},upperdir={upper},workdir={work}")
+        options = [
+            f"--directory={shlex.quote(str(root))} --machine={self.name}",
+            # No service of the machine is asked, and no cgroup of the machine is touched but the node's own.
+            "--register=no --keep-unit --kill-signal=SIGRTMIN+3 --quiet --boot --console=pipe",
+            f"--network-namespace-path=/run/netns/{self.namespace}",
+            # A firewall of its own. More would reach the machine: its clock, its modules.
+            "--capability=CAP_NET_ADMIN",
+            "--resolv-conf=off --timezone=off --link-journal=no",
+        ]
+        arguments = " ".join(options)
+        lines = [
+            "#!/bin/sh",
+            "# One boot, in a mount namespace of its own: what is mounted here is gone with it.",
+            "# nspawn leaves lock files behind when it is killed, so these go as well.",
+            "mkdir -p /run/systemd && mount -t tmpfs -o mode=755 tmpfs /run/systemd || exit 1",
+            f"mount -t overlay overlay -o {layers} {shlex.quote(str(root))} || exit 1",
+            # net.* below /proc/sys is the node's own; without this it is read-only.
+            "export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network",
+            f"exec systemd-nspawn {arguments}",
+        ]
+        return "\n".join(lines) + "\n"
 
 
 _PLAIN = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-
-
-def _watch_for_early_end(pid: int) -> None:
-    """Give the supervisor a moment to be seen failing at its first steps; collect it if it did."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
 
 
 def control_groups(name: str) -> list[Path]:

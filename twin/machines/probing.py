@@ -18,8 +18,8 @@ def answers(  # noqa: PLR0913, PLR0917  # where from, where to, how, and how lon
 ) -> bool:
     """Whether `target` answers on `port`, asked from `source` in a namespace.
 
-    tcp: the connection is accepted. udp: any datagram comes back (an NTP request is sent, which other services
-    may well ignore). A refusal and silence are both no.
+    tcp: the connection is accepted. udp: any datagram comes back (an NTP request is sent, which other
+    services may well ignore). A refusal and silence are both no.
     """
     kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
     with namespaces.inside(namespace):

@@ -1,9 +1,9 @@
 """What stands in the service centre: the package proxy and the time server that the settings name.
 
-The package cache (apt-cacher-ng) is one per cache directory, shared by all twins of this machine, because two of them
-on one directory would spoil it. It runs where the mirrors can be reached and listens on loopback only; each twin has
-a relay whose listening socket stands in its own service centre. The time server is chronyd of the node image; it
-serves this machine's clock and never sets it.
+The package cache (apt-cacher-ng) is one per cache directory, shared by all twins of this machine, because two
+of them on one directory would spoil it. It runs where the mirrors can be reached and listens on loopback only;
+each twin has a relay whose listening socket stands in its own service centre. The time server is chronyd of
+the node image; it serves this machine's clock and never sets it.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _start_cache(shared: Ledger, port: int) -> int | None:
         "ReportPage": "",
         "VfileUseRangeOps": 0,
     }
-    # No Remap lines, unlike Debian's own file: they lead to mirrors that this machine's apt was never told of.
+    # No Remap lines, unlike Debian's own file: they lead to mirrors that apt here was never told of.
     proxy = image.proxies().get("http")
     if proxy:
         settings["Proxy"] = proxy

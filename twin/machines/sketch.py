@@ -1,7 +1,7 @@
 """A region without an account: for a lone node in a test, and for work on the nodes alone.
 
-The facts follow from the region's own firewall intent, through the same renderings that the program gives to AWS; only
-network ACLs are left open, because they follow from the whole settings.
+The facts follow from the region's own firewall intent, through the same renderings that the program gives to
+AWS; only network ACLs are left open, because they follow from the whole settings.
 """
 
 from __future__ import annotations

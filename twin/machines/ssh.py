@@ -1,7 +1,7 @@
 """The way in: a key pair, an ssh configuration that enters through the NOC, and what Ansible needs to use it.
 
-The nodes have no wire to the machine itself, so ssh is proxied by a process that stands in the NOC's namespace:
-what a login meets on its way is exactly what it would meet in the region.
+The nodes have no wire to the machine itself, so ssh is proxied by a process that stands in the NOC's
+namespace: what a login meets on its way is exactly what it would meet in the region.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KEY_TYPES = ("ed25519", "ecdsa", "rsa")
 
 
 def key(home: Path) -> Path:
-    """The private key that logs in to the nodes, made now if missing; mode 0600, its public half beside it."""
+    """The private key that logs in to the nodes, made now if missing; its public half is beside it."""
     path = home / "ssh_key"
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)

@@ -19,8 +19,8 @@ from twin.machines import namespaces, packets
 from twin.machines.facts import Account, Card, Peering, Route, Subnet, family
 
 LEFT, RIGHT = "fe80::1", "fe80::2"
-"""The two ends of every link between routers. Link-local, so they can be the same on all links; IPv4 routes use
-them as next hops too (RFC 5549), and no IPv4 address has to be invented."""
+"""The two ends of every link between routers. Link-local, so they can be the same on all links; IPv4 routes
+use them as next hops too (RFC 5549), and no IPv4 address has to be invented."""
 OUTSIDE, OUTSIDE6 = "192.0.2.10", "2001:db8::10"
 """Somebody on the internet: documentation ranges (RFC 5737, RFC 3849)."""
 QUIET = {
@@ -41,10 +41,11 @@ FIRST_TABLE = 1000
 
 
 class Wires:
-    """The networks of one region on this machine; raising them again converges. Nodes make their own wires."""
+    """The networks of one region here. Raising them again converges; nodes make their own wires."""
 
     def __init__(self, ledger: Ledger, region: Mapping[str, Any], account: Account) -> None:
         self.ledger, self.region, self.account = ledger, region, account
+        self._seen: dict[str, set[str]] = {}
 
     @property
     def internet(self) -> str:
@@ -65,6 +66,7 @@ class Wires:
 
     def raise_up(self) -> None:
         """Make namespaces and links that are missing, set addresses and routes, load the rules."""
+        self._seen.clear()
         namespaces.make(self.ledger, self.internet, {**QUIET, "ipv4/ip_forward": "1"})
         for site in self.region["sites"]:
             namespaces.make(self.ledger, self.site(site), QUIET)
@@ -96,7 +98,7 @@ class Wires:
 
     def _link(self, left: tuple[str, str], right: tuple[str, str]) -> None:
         """A link between two namespaces; a link of which one end is left over is made anew."""
-        have = [name in namespaces.interfaces(namespace) for namespace, name in (left, right)]
+        have = [name in self._have(namespace) for namespace, name in (left, right)]
         if not all(have):
             if any(have):
                 namespace, name = left if have[0] else right
@@ -104,7 +106,14 @@ class Wires:
             add = f"link add {left[1]} netns {left[0]} type veth peer name {right[1]} netns {right[0]}"
             namespaces.run(["ip", *add.split()])
         for (namespace, name), address in ((left, LEFT), (right, RIGHT)):
-            namespaces.batch(namespace, [f"addr replace {address}/64 dev {name} nodad", f"link set {name} up"])
+            namespaces.batch(
+                namespace, [f"addr replace {address}/64 dev {name} nodad", f"link set {name} up"]
+            )
+
+    def _have(self, namespace: str) -> set[str]:
+        if namespace not in self._seen:
+            self._seen[namespace] = namespaces.interfaces(namespace)
+        return self._seen[namespace]
 
     def _address_outside(self) -> None:
         lines = [f"addr replace {OUTSIDE}/32 dev lo", f"addr replace {OUTSIDE6}/128 dev lo"]
