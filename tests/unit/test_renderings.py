@@ -12,6 +12,7 @@ from hypothesis import given
 
 import settings
 from fault import Fault
+from network import network_acls as acl_module
 from network.intent import resolve
 from network.network_acls import MOST_ENTRIES
 from network.renderings import (
@@ -184,6 +185,14 @@ def test_numbers_and_names_are_unique_and_legal(loaded):
         assert len({(e.direction, e.number) for e in entries}) == len(entries)
         assert len({e.key for e in entries}) == len(entries)
         assert all(1 <= e.number <= 32766 for e in entries)
+
+
+def test_two_entries_that_fall_on_one_number_get_two(monkeypatch):
+    monkeypatch.setattr(acl_module, "_NUMBERS", 20)
+    loaded = settings.parse(raw())
+    for entries in network_acls(resolve(loaded), loaded).values():
+        assert len({(e.direction, e.number) for e in entries}) == len(entries)
+        assert all(1 <= e.number <= 20 for e in entries)
 
 
 def test_what_the_vpc_itself_offers_is_filtered_on_nodes_only():
