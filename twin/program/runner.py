@@ -28,8 +28,11 @@ def main() -> None:
     asyncio.set_event_loop(loop)
     loop.set_default_executor(ThreadPoolExecutor(max_workers=parallel))
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    import pulumi.runtime  # noqa: PLC0415 - after the loop
+    import pulumi.log  # noqa: PLC0415 - after the loop
+    import pulumi.runtime  # noqa: PLC0415
 
+    # Each debug line is a blocking call to the engine, four for every resource, and nobody would read them.
+    pulumi.log.debug = lambda *_args, **_kwargs: None
     address, program = os.environ["STOCKADE_HOST_ADDRESS"], os.environ["STOCKADE_HOST_PROGRAM"]
     folder = os.path.dirname(program)  # noqa: PTH120 - sys.path wants text
     pulumi.runtime.configure(
