@@ -195,7 +195,10 @@ def to_data(intent: Intent) -> dict[str, Any]:
 
 
 def from_data(data: Mapping[str, Any]) -> Intent:
-    """The intent that `to_data` wrote. Raises KeyError or ValueError on anything else."""
+    """The intent that `to_data` wrote. Raises KeyError or ValueError on anything else.
+
+    What is None may be missing: Pulumi drops such keys from a stack's outputs.
+    """
     flows = tuple(
         Flow(
             _endpoint(flow["source"]),
@@ -203,7 +206,7 @@ def from_data(data: Mapping[str, Any]) -> Intent:
             flow["protocol"],
             flow["port"],
             flow["why"],
-            Throttle(**flow["limit"]) if flow["limit"] else None,
+            Throttle(**flow["limit"]) if flow.get("limit") else None,
         )
         for flow in data["flows"]
     )
@@ -239,8 +242,8 @@ def _endpoint(data: Mapping[str, Any]) -> Endpoint:
         data["kind"],
         data["name"],
         tuple(ip_network(network) for network in data["networks"]),
-        data["vpc"],
-        data["tier"],
+        data.get("vpc"),
+        data.get("tier"),
         tuple(data["vpcs"]),
-        data["site_kind"],
+        data.get("site_kind"),
     )
