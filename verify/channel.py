@@ -71,8 +71,8 @@ class Channel:
         deadline = time.monotonic() + self._connect_seconds
         self._write(nonce.hex().encode() + b"\n" + str(len(source)).encode() + b"\n" + source, deadline)
         seen = b""
-        while not seen.endswith(nonce):
-            seen += self._read(1, deadline)
+        while not seen.endswith(nonce):  # the agent says nothing more before it is asked
+            seen += self._read_some(BANNER_LIMIT, deadline)
             if len(seen) > BANNER_LIMIT:
                 self._give_up(f"the node said {BANNER_LIMIT} bytes that are no answer of ours")
 
@@ -144,23 +144,27 @@ class Channel:
                 self._give_up("the connection ended")
 
     def _read(self, size: int, deadline: float) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            data += self._read_some(size - len(data), deadline)
+        return bytes(data)
+
+    def _read_some(self, most: int, deadline: float) -> bytes:
+        """At least one byte and at most this many."""
         _, stdout, stderr = self._descriptors()
-        parts: list[bytes] = []
         watched = [stdout, stderr]
-        while size:
+        while True:
             ready = select.select(watched, [], [], max(0.0, deadline - time.monotonic()))[0]
             if not ready:
                 self._give_up("the node did not answer in time")
             if stderr in ready and not self._listen(stderr):
                 watched = [stdout]
             if stdout in ready:
-                data = os.read(stdout, min(size, 1 << 20))
+                data = os.read(stdout, min(most, 1 << 20))
                 if not data:
                     self._drain(stderr)
                     self._give_up("the connection ended")
-                parts.append(data)
-                size -= len(data)
-        return b"".join(parts)
+                return data
 
     def _listen(self, stderr: int) -> bool:
         data = os.read(stderr, 65536)

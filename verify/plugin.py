@@ -22,7 +22,7 @@ from testinfra.host import Host
 
 from controls.model import load as load_catalogue
 from controls.waivers import load_waivers
-from fault import WRONG_USE, Fault
+from fault import Fault
 from report import junit, summary
 from report.model import Report, Status
 from verify.account import AccountFault
@@ -58,6 +58,9 @@ class State:
                 "correct the pattern",
             )
         self.results: Path = option.results
+        if not option.collectonly:
+            # A run that dies early must not leave an older, greener result behind.
+            self.results.unlink(missing_ok=True)
         self.reach = Reach(self.fleet)
         self.progress = Progress(sys.stderr)
         self.report: Report | None = None
@@ -81,19 +84,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--node-seconds", type=float, default=300, help="longest time for all tests of one node")
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> Generator[None, int | None, int | None]:
-    """Wrong use ends here with one line and exit code 2; pytest's own codes become ours."""
-    if config.option.help or config.option.version or config.option.markers or config.option.showfixtures:
-        return (yield)
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Wrong use ends here with one line and exit code 2."""
+    option = config.option
+    if option.help or option.version or option.markers or option.showfixtures:
+        return None
     try:
-        _read_environment(config.option.aws_env)
+        _read_environment(option.aws_env)
         config.stash[STATE] = State(config)
     except Fault as fault:
         print(f"error: {fault}", file=sys.stderr)
         return fault.code
-    code = yield
-    return WRONG_USE if code == pytest.ExitCode.USAGE_ERROR else code
+    return None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -73,8 +73,8 @@ def run_session(
         if outcome := getattr(report, "stockade", None):
             judgement.take(report.nodeid, outcome)
             shown.result(name, Status(outcome["status"]))
-    for name in names:
-        for report in reports[name]:
+    if _forks(session):  # reports that were made in this process have been announced already
+        for report in (report for name in names for report in reports[name]):
             session.config.hook.pytest_runtest_logreport(report=report)
     shown.close()
 
@@ -95,20 +95,23 @@ def _messages(
     def work(name: str, send: Send) -> None:
         _run_group(session, name, groups[name], reach, send)
 
-    at_once = session.config.option.at_once
-    if at_once > 0 and not session.config.option.usepdb:
+    if _forks(session):
 
         def forked(name: str, send: Send) -> None:
             _become_worker(session)
             work(name, send)
 
-        yield from run_groups(names, forked, at_once, seconds)
+        yield from run_groups(names, forked, session.config.option.at_once, seconds)
         return
     for name in names:  # one process, one after the other: for a debugger
         said: list[dict[str, Any]] = []
         work(name, said.append)
         yield from ((name, message) for message in said)
         yield name, ""
+
+
+def _forks(session: pytest.Session) -> bool:
+    return session.config.option.at_once > 0 and not session.config.option.usepdb
 
 
 def _become_worker(session: pytest.Session) -> None:
