@@ -32,8 +32,8 @@ def build(region: Mapping[str, Any], connection: Mapping[str, Mapping[str, Any]]
             f"nodes are {', '.join(names)}",
         )
     intent = from_data(region["intent"])
-    rules = {role: node_rules(intent, role) for role in {node["role"] for node in region["nodes"]}}
-    shared = {**_shared(region), "local_firewall_admin_networks": _admin_networks(intent)}
+    rules = {role: _rules(intent, role) for role in {node["role"] for node in region["nodes"]}}
+    shared = _shared(region)
     roles: dict[str, dict[str, Any]] = {}
     for node in sorted(region["nodes"], key=lambda n: str(n["name"])):
         own = _host(node, rules[node["role"]])
@@ -80,6 +80,15 @@ def group_name(stack: str) -> str:
     return stack.replace("-", "_")
 
 
+def _rules(intent: Intent, role: str) -> dict[str, Any]:
+    rules = node_rules(intent, role)
+    return {
+        "local_firewall_inbound": rules["inbound"],
+        "local_firewall_outbound": rules["outbound"],
+        "local_firewall_admin_networks": _admin_networks(intent, role),
+    }
+
+
 def _host(node: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "ansible_host": node["address"],
@@ -87,8 +96,7 @@ def _host(node: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:
         "stockade_role": node["role"],
         "stockade_zone": node["zone"],
         "stockade_tier": node["tier"],
-        "local_firewall_inbound": rules["inbound"],
-        "local_firewall_outbound": rules["outbound"],
+        **rules,
     }
 
 
@@ -107,7 +115,23 @@ def _shared(region: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _admin_networks(intent: Intent) -> list[str]:
-    """Ranges of every NOC and service centre, IPv4 and IPv6, each once."""
-    sites = [endpoint for endpoint in intent.endpoints if endpoint.site_kind in _ADMIN_KINDS]
-    return list(dict.fromkeys(str(network) for site in sites for network in site.networks))
+def _admin_networks(intent: Intent, role: str) -> list[str]:
+    """Ranges of the NOCs and service centres that the intent lets administer the role, each once.
+
+    Not simply all of them: what the intent denies, the node's own firewall must refuse as well.
+    """
+    networks = [
+        str(network)
+        for flow in intent.flows
+        if flow.source.site_kind in _ADMIN_KINDS
+        and (flow.target.kind, flow.target.name) == ("role", role)
+        and (flow.protocol, flow.port) == ("tcp", ADMIN_PORT)
+        for network in flow.source.networks
+    ]
+    if not networks:
+        raise Fault(
+            f"role {role} has no admin network",
+            f"every role is administered from a NOC by tcp {ADMIN_PORT}, or it locks everybody out",
+            "add the rule to the firewall intent and write the region contract again",
+        )
+    return list(dict.fromkeys(networks))

@@ -17,7 +17,7 @@ from fault import Fault
 from inventory.region import find_contract, read_contract, script_data
 from network.intent import resolve, to_data
 from network.renderings import node_rules
-from tests.unit.settings_sample import ROOT, raw
+from tests.unit.settings_sample import ROOT, put, raw
 
 HOST_VARS = {
     "ansible_host",
@@ -91,9 +91,23 @@ def test_values_are_those_of_the_region(region):
     assert values["patching_window"] == "Sun 01:00-04:00"
 
 
-def test_admin_networks_are_never_a_customers(region):
-    for values in hosts(inventory.build(region, {})).values():
-        assert not {"192.168.64.0/24", "192.168.72.0/22"} & set(values["local_firewall_admin_networks"])
+def test_admin_networks_are_those_the_intent_lets_administer_the_role(region):
+    data = put(raw(), "firewall.4.from", ["noc"])
+    sc = {"from": ["service_centre", "edge"], "to": ["app"], "protocol": "tcp", "port": 22, "why": "a test"}
+    data["firewall"].append(sc)
+    data["sites"]["noc-mumbai"]["ranges"].append("2001:db8:a::/48")
+    region["intent"] = to_data(resolve(settings.parse(data)))
+    built = hosts(inventory.build(region, {}))
+    noc = ["172.30.10.0/24", "2001:db8:a::/48"]
+    assert built["edge-a-1"]["local_firewall_admin_networks"] == noc
+    assert built["archive-a-1"]["local_firewall_admin_networks"] == noc
+    assert built["app-b-1"]["local_firewall_admin_networks"] == [*noc, "172.30.20.0/24"]
+
+
+def test_a_role_that_nobody_could_administer_is_a_fault(region):
+    region["intent"]["flows"] = [f for f in region["intent"]["flows"] if f["port"] != 22]
+    with pytest.raises(Fault, match=r"has no admin network; .*locks everybody out"):
+        inventory.build(region, {})
 
 
 def test_the_login_is_the_images_user_and_becomes_root(region):
