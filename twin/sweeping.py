@@ -124,7 +124,10 @@ def _end_processes(ledger: Ledger, entries: list[Entry]) -> list[str]:
                 process.terminate()
                 asked.append(process)
     graces = [float(entry.facts.get("grace", 0)) for entry in names.values()]
-    psutil.wait_procs(asked, timeout=max(graces, default=0.0))
+    polite = time.monotonic() + max(graces, default=0.0)
+    # Looked at, never waited for: whoever started one of them may still want its exit status.
+    while any(not _zombie(process.pid) for process in asked) and time.monotonic() < polite:
+        time.sleep(0.02)
     deadline = time.monotonic() + PATIENCE
     while (pids := marked(ledger)) and time.monotonic() < deadline:
         for process in _processes(pids):

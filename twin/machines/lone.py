@@ -152,10 +152,14 @@ class Lone:
 
 @contextmanager
 def lone(name: str) -> Iterator[Lone]:
-    """A fresh node for the body of a `with`; `name` keeps it apart from others. Raises Fault like `up`.
+    """A fresh node for the body of a `with`; `name` keeps it apart from others. Raises Fault like `up`."""
+    with passing(name) as home:
+        yield Lone(fleet.up(sketch.region(settings.parse(SETTINGS), "lone"), home=home))
 
-    Homes that a killed process left behind are removed first.
-    """
+
+@contextmanager
+def passing(name: str) -> Iterator[Path]:
+    """A home that is swept and removed at the end; what killed processes left of theirs is removed first."""
     directory = books.build() / "lone"
     directory.mkdir(parents=True, exist_ok=True)
     for left in directory.iterdir():
@@ -164,14 +168,13 @@ def lone(name: str) -> Iterator[Lone]:
     ledger = Ledger(directory / f"{name}-{os.getpid()}")
     ledger.record("path", str(ledger.home / "nodes"), owner_pid=os.getpid(), owner_start=_started())
     try:
-        wanted = settings.parse(SETTINGS)
-        yield Lone(fleet.up(sketch.region(wanted, "lone"), home=ledger.home))
+        yield ledger.home
     finally:
         let_go(ledger.home)
 
 
 def let_go(home: Path) -> None:
-    """Sweep a lone home and remove it."""
+    """Sweep a passing home and remove it."""
     sweep(Ledger(home))
     shutil.rmtree(home, ignore_errors=True)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fault import UNREACHABLE, Fault
@@ -28,6 +27,8 @@ Item = dict[str, Any]
 
 def read(region: Region, endpoint: str) -> Account:
     """The account facts of a region's VPCs and nodes. Raises Fault when the account lacks one of them."""
+    import boto3  # noqa: PLC0415  # half a second that `down` and `ssh` do not need
+
     # The emulation takes any credentials; these are its documented placeholder, not a secret.
     ec2 = boto3.client(
         "ec2",
@@ -37,10 +38,15 @@ def read(region: Region, endpoint: str) -> Account:
         aws_secret_access_key="testing",  # noqa: S106
     )
     try:
-        return _Reader(ec2, region).account()
+        return account(ec2, region)
     except (BotoCoreError, ClientError) as error:
         rule = "the emulated account decides which packets pass, so it has to answer"
         raise Fault(f"{endpoint}: {error}", rule, "start it again with `make up`", UNREACHABLE) from error
+
+
+def account(ec2: Any, region: Region) -> Account:
+    """The account facts as a boto3 EC2 client tells them."""
+    return _Reader(ec2, region).account()
 
 
 class _Reader:

@@ -1,7 +1,7 @@
 """What stands in the service centre: the package proxy and the time server that the settings name.
 
 The package cache (apt-cacher-ng) is one per cache directory, shared by all twins of this machine, because two
-of them on one directory would spoil it. It runs where the mirrors can be reached and listens on loopback only;
+of them on one directory would spoil it. It runs where the mirrors can be reached and listens on loopback;
 each twin has a relay whose listening socket stands in its own service centre. The time server is chronyd of
 the node image; it serves this machine's clock and never sets it.
 """
