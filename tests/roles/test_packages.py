@@ -1,0 +1,51 @@
+"""Role packages: one transaction, no trip when nothing is missing, authenticated and over the proxy."""
+
+from __future__ import annotations
+
+from tests.roles.role_run import harden, run_roles
+
+CUT = "table inet cut { chain output { type filter hook output priority 0; tcp dport 3142 drop; } }"
+LIST = "dpkg-query --show --showformat '${db:Status-Status} ${Package}\\n' | sort"
+
+
+def test_a_check_of_a_blank_node_reports_and_changes_nothing(lone_node_module):
+    node = lone_node_module
+    before = node.sudo(f"{LIST}; find /etc/apt -type f | sort").stdout
+    outcome = run_roles(node, "packages", check=True)
+    assert outcome.code == 0, outcome.output
+    assert "Install what the roles need and remove what no node should carry" in outcome.changed
+    assert node.sudo(f"{LIST}; find /etc/apt -type f | sort").stdout == before
+
+
+def test_wanted_packages_come_and_unwanted_ones_go_with_their_configuration(lone_node_module):
+    """inetutils-telnet is wanted first, so that there is something to remove; auditd has no use in a container."""
+    node = lone_node_module
+    harden(node, "packages", packages_wanted_also=["inetutils-telnet"])
+    assert "installed inetutils-telnet" in node.sudo(LIST).stdout
+    harden(node, "packages")
+    here = node.sudo(LIST).stdout.splitlines()
+    assert "installed libpam-pwquality" in here
+    assert [line for line in here if line.endswith((" inetutils-telnet", " auditd"))] == []
+
+
+def test_a_second_run_changes_nothing_and_needs_no_network(lone_node_module):
+    node = lone_node_module
+    node.sudo(f"echo '{CUT}' | nft -f -")
+    try:
+        assert harden(node, "packages").changed == ()
+    finally:
+        node.sudo("nft delete table inet cut")
+
+
+def test_another_proxy_takes_effect(lone_node_module):
+    node = lone_node_module
+    harden(node, "packages", packages_proxy="192.0.2.1:3142")
+    assert '"http://192.0.2.1:3142"' in node.sudo("apt-config dump Acquire::http::Proxy").stdout
+    harden(node, "packages")
+    assert "192.0.2.1" not in node.sudo("apt-config dump Acquire::http::Proxy").stdout
+
+
+def test_a_package_that_does_not_exist_is_one_clear_line(lone_node_module):
+    outcome = run_roles(lone_node_module, "packages", packages_wanted_also=["stockade-no-such-package"])
+    assert outcome.code != 0
+    assert "Unable to locate package stockade-no-such-package" in outcome.output
