@@ -148,7 +148,7 @@ def _card(region: Region, node: Mapping[str, Any]) -> Card:
         subnet=region["vpcs"][node["vpc"]]["subnets"][node["subnet"]]["id"],
         address=node["address"],
         groups=(f"sg-{node['role']}",),
-        public=node["public_address"],
+        public=node.get("public_address"),
         address6=node.get("address6"),
     )
 
