@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twin.account.extensions import (
     ebs,
+    endings,
     endpoints,
     images,
     kms,
@@ -22,7 +23,7 @@ def install() -> None:
     """Put every extension in place, once per process."""
     if _installed:
         return
-    for module in (vpn, endpoints, ebs, kms, s3, security_groups, launch_templates, metadata, public_access):
+    for module in (vpn, endpoints, endings, ebs, kms, s3, security_groups, launch_templates, metadata, public_access):
         module.install()
     _installed.append(True)
 

@@ -1,0 +1,64 @@
+"""What AWS removes together with a resource, and moto leaves behind.
+
+EC2 API reference: the primary interface of an instance goes with it (RunInstances, DeleteOnTermination is true unless
+said otherwise); a NAT gateway's interface goes with the gateway and its address is released from it
+(DeleteNatGateway); a VPC's default network ACL goes with the VPC (DeleteVpc).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.ec2.models.nat_gateways import NatGatewayBackend
+from moto.ec2.models.vpcs import VPCBackend
+from moto.ec2.responses import EC2Response
+
+
+def install() -> None:
+    """Wrap the three endings."""
+    _end_interfaces_with_instances()
+    _end_interfaces_with_nat_gateways()
+    _end_acls_with_vpcs()
+
+
+def _end_interfaces_with_instances() -> None:
+    run = EC2Response.run_instances
+
+    def run_instances(self: Any) -> Any:
+        asked = {int(nic.get("DeviceIndex", 0)): nic for nic in self._get_param("NetworkInterfaces", []) or []}
+        answer = run(self)
+        for instance in answer.result.instances:
+            for index, nic in instance.nics.items():
+                wish = asked.get(int(index), {})
+                if "NetworkInterfaceId" not in wish:
+                    nic.delete_on_termination = wish.get("DeleteOnTermination", True)
+        return answer
+
+    EC2Response.run_instances = run_instances
+
+
+def _end_interfaces_with_nat_gateways() -> None:
+    delete = NatGatewayBackend.delete_nat_gateway
+
+    def delete_nat_gateway(self: Any, nat_gateway_id: str) -> Any:
+        gateway = delete(self, nat_gateway_id)
+        interface = gateway._eni
+        for address in list(self.addresses):
+            if address.eni is not None and address.eni.id == interface.id:
+                address.eni = address.association_id = None
+        self.enis.pop(interface.id, None)
+        return gateway
+
+    NatGatewayBackend.delete_nat_gateway = delete_nat_gateway
+
+
+def _end_acls_with_vpcs() -> None:
+    delete = VPCBackend.delete_vpc
+
+    def delete_vpc(self: Any, vpc_id: str) -> Any:
+        vpc = delete(self, vpc_id)
+        for acl in [acl for acl in self.network_acls.values() if acl.vpc_id == vpc_id and acl.default]:
+            self.network_acls.pop(acl.id)
+        return vpc
+
+    VPCBackend.delete_vpc = delete_vpc
