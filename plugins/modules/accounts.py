@@ -183,7 +183,7 @@ class Accounts:
                 self.keys(name, [])
         # Leavers stay on record: an account that is opened again behind our back is closed again.
         record = sorted({*before, *names})
-        if record != before and not self.module.check_mode:
+        if (record != before or not os.path.exists(PEOPLE_FILE)) and not self.module.check_mode:
             os.makedirs(os.path.dirname(PEOPLE_FILE), mode=0o700, exist_ok=True)
             node.write_durably(PEOPLE_FILE, json.dumps(record).encode())
 
