@@ -130,13 +130,5 @@ class SiteVpn(pulumi.ComponentResource):
             ),
             **{f"tunnel{number}_{option}": value for number in (1, 2) for option, value in TUNNEL.items()},
             tags=tags(name),
-            # A second safeguard: were the storage ever changed, these would still be encrypted in the state.
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                additional_secret_outputs=[
-                    "customerGatewayConfiguration",
-                    "tunnel1PresharedKey",
-                    "tunnel2PresharedKey",
-                ],
-            ),
+            opts=self._child,
         )

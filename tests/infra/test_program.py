@@ -149,6 +149,17 @@ def test_peerings_and_their_routes_follow_the_intent_alone(run: Run, stack: str)
     concerned = {(c.left, t) for c in expected for t in c.left_tiers}
     concerned |= {(c.right, t) for c in expected for t in c.right_tiers}
     assert {tuple(table.split("-")[:2]) for table in routed} == concerned
+    blocks = {
+        route["inputs"]["destinationCidrBlock"]
+        for route in run.of("aws:ec2/route:Route").values()
+        if "vpcPeeringConnectionId" in route["inputs"]
+    }
+    subnets = run.of("aws:ec2/subnet:Subnet")
+    assert blocks == {
+        subnet["inputs"]["cidrBlock"]
+        for name, subnet in subnets.items()
+        if tuple(name.split("-")[:2]) in concerned
+    }
 
 
 def test_the_isolated_tier_has_no_default_route(run: Run) -> None:
