@@ -106,9 +106,8 @@ def _packed(report: Report, shown: view.View) -> str:
         waiver = ""
         if result.waiver is not None:
             w = result.waiver
-            waiver = (
-                f"{w.id}: {w.reason} (owner {w.owner}, approver {w.approver}, until {_moment(w.expires)})"
-            )
+            waiver = f"{w.id} accepts this until {_moment(w.expires)}: {w.reason} "
+            waiver += f"(owner {w.owner}, approver {w.approver}, ticket {w.ticket})"
         words = (result.subject, result.message, result.evidence, result.test, waiver)
         subject, *others = [texts.setdefault(text, len(texts)) for text in words]
         detail = shown.by_control[result.control]

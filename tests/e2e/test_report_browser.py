@@ -336,6 +336,20 @@ def test_the_picture_alone_follows_the_theme_of_its_reader(browser: Any, folder:
     assert shown["dark"] < 70
 
 
+@pytest.mark.parametrize("how", ["system", "toggle"])
+def test_paper_is_white_also_for_a_reader_who_prefers_dark(visit: Any, how: str) -> None:
+    page = visit("mixed", scheme="dark" if how == "system" else "light").page
+    if how == "toggle":
+        page.click("#theme")
+        page.click("#theme")
+        assert page.inner_text("#theme") == "Theme: dark"
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate(CONTRAST) == []
+    ink = page.evaluate("getComputedStyle(document.querySelector('svg .d-title')).fill")
+    assert ink == "rgb(23, 34, 46)"
+
+
 def test_paper_shows_the_details(visit: Any) -> None:
     page = visit("good").page
     page.emulate_media(media="print")
