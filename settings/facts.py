@@ -1,4 +1,4 @@
-"""Facts that the rules of the settings rest on, each with its source and the day it was read."""
+"""Facts that the rules of the settings rest on, each with its source."""
 
 from __future__ import annotations
 
@@ -8,28 +8,37 @@ from ipaddress import IPv4Network
 
 @dataclass(frozen=True)
 class Jurisdiction:
-    """A territory whose law binds the data: the AWS regions inside it and how long logs are kept at least."""
+    """A territory whose law binds the data: its AWS regions (code to place), and how long logs are kept."""
 
     name: str
-    regions: tuple[str, ...]
+    regions: dict[str, str]
     log_days: int
     log_source: str
 
 
-# AWS regions by country: AWS General Reference, "Regions and Availability Zones".
+# Places: AWS General Reference, "Regions and Availability Zones"; a unit test compares with botocore's data.
 # London (eu-west-2) and Zurich (eu-central-2) carry an eu- prefix but lie outside the European Union.
-_EU_REGIONS = ("eu-central-1", "eu-west-1", "eu-west-3", "eu-north-1", "eu-south-1", "eu-south-2")
+_IN_INDIA = {"ap-south-1": "Mumbai", "ap-south-2": "Hyderabad"}
+_IN_GERMANY = {"eu-central-1": "Frankfurt"}
+_IN_THE_UNION = _IN_GERMANY | {
+    "eu-west-1": "Ireland",
+    "eu-west-3": "Paris",
+    "eu-north-1": "Stockholm",
+    "eu-south-1": "Milan",
+    "eu-south-2": "Spain",
+}
 
+# Directions under section 70B(6) of the Information Technology Act, 2000, in force since 28 June 2022.
 _CERT_IN = (
-    "CERT-In Directions No. 20(3)/2022-CERT-In of 28 April 2022, direction (iv): logs of all ICT systems "
-    "for a rolling 180 days, within the Indian jurisdiction"
+    "CERT-In Directions No. 20(3)/2022-CERT-In of 28 April 2022: logs of all ICT systems for a rolling 180 "
+    "days, within the Indian jurisdiction"
 )
 _HOUSE = "this project's floor, the same everywhere so that evidence of two regions compares"
 
 JURISDICTIONS: dict[str, Jurisdiction] = {
-    "IN": Jurisdiction("India", ("ap-south-1", "ap-south-2"), 180, _CERT_IN),
-    "EU": Jurisdiction("the European Union", _EU_REGIONS, 180, _HOUSE),
-    "DE": Jurisdiction("Germany", ("eu-central-1",), 180, _HOUSE),
+    "IN": Jurisdiction("India", _IN_INDIA, 180, _CERT_IN),
+    "EU": Jurisdiction("the European Union", _IN_THE_UNION, 180, _HOUSE),
+    "DE": Jurisdiction("Germany", _IN_GERMANY, 180, _HOUSE),
 }
 
 # CloudWatch Logs accepts these retention periods only.

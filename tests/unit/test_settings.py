@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from ipaddress import IPv4Network
+from pathlib import Path
 
+import botocore
 import hypothesis
 import jsonschema
 import pydantic
@@ -157,6 +159,13 @@ def test_facts_name_their_source():
     for jurisdiction in JURISDICTIONS.values():
         assert jurisdiction.log_source and jurisdiction.regions
     assert "28 April 2022" in JURISDICTIONS["IN"].log_source
+    partitions = json.loads((Path(botocore.__file__).parent / "data/endpoints.json").read_text())[
+        "partitions"
+    ]
+    places = {code: fact["description"] for p in partitions for code, fact in p["regions"].items()}
+    for jurisdiction in JURISDICTIONS.values():
+        for code, place in jurisdiction.regions.items():
+            assert places[code].endswith(f"({place})"), code
     outside_the_union = {"eu-west-2", "eu-central-2"}
     assert not outside_the_union & set(JURISDICTIONS["EU"].regions)
 
