@@ -14,6 +14,7 @@ PORT, TRACK, PILL_W, VPC_PAD, HEAD = 18.0, 12.0, 82.0, 12.0, 34.0
 NODE_H, LINE_H, CHIP = 38.0, 20.0, 22.0
 NAMED, CHIPPED, GROUP_SITES_FROM = 8, 32, 7
 VPC_SERVICES = "VPC services"
+_TIERS = ("public", "private", "isolated")
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def _vpc(name: str, data: dict[str, Any], region: dict[str, Any], statuses: dict
     nodes = [node for node in region.get("nodes", []) if str(node.get("vpc", "no VPC")) == name]
     order = [*(str(s.get("tier", "?")) for s in subnets.values()), *(str(n.get("tier", "?")) for n in nodes)]
     tiers = []
-    for tier in dict.fromkeys(order):
+    for tier in sorted(dict.fromkeys(order), key=_from_outside):
         cells = {
             str(s["zone"]): (key, str(s.get("cidr", "")))
             for key, s in subnets.items()
@@ -207,6 +208,11 @@ def _endpoint(end: dict[str, Any], region: dict[str, Any]) -> str:
     if end.get("kind") == "site" and len(sites) >= GROUP_SITES_FROM:
         return str(sites.get(name, {}).get("kind", name))
     return name
+
+
+def _from_outside(tier: str) -> int:
+    """The internet-facing tier on top, whatever the order of the contract; an unknown tier last."""
+    return _TIERS.index(tier) if tier in _TIERS else len(_TIERS)
 
 
 def _named(end: dict[str, Any]) -> str:

@@ -89,6 +89,18 @@ def test_subnets_vpcs_sites_and_gateways_are_shown() -> None:
     assert set(region["sites"]) <= set(attributes(root, "data-outside"))
 
 
+def test_the_internet_facing_tier_is_on_top_whatever_the_order_of_the_contract() -> None:
+    region = sample.region()
+    for vpc in region["vpcs"].values():
+        vpc["subnets"] = dict(sorted(vpc["subnets"].items()))
+    heights = {
+        t.text: float(t.attrib["y"])
+        for t in draw(region).iter(f"{SVG}text")
+        if t.text in {"edge", "app", "archive"}
+    }
+    assert heights["edge"] < heights["app"] < heights["archive"]
+
+
 def test_many_customers_share_one_box_with_their_number() -> None:
     region = sample.region()
     region["sites"] |= {f"customer-{i}": region["sites"]["acme-bank"] for i in range(20)}
