@@ -355,3 +355,28 @@ def test_a_role_is_not_named_as_its_stack(tmp_path):
 
 def test_a_new_customer_is_data_only():
     assert "new-bank" in settings.parse(put(raw(), "sites.new-bank", SITE)).sites
+
+
+def _with_role(name, like, firewall=()):
+    """The Mumbai stack with one more role, administered, patched and on time like the others."""
+    data = raw()
+    data["server_roles"][name] = data["server_roles"][like]
+    data["firewall"][4]["to"].append(name)
+    for index in (5, 6):
+        data["firewall"][index]["from"].append(name)
+    data["firewall"] += firewall
+    return data
+
+
+def test_a_neighbours_opening_to_the_internet_counts_as_well():
+    """portal shares edge's tier; app may reach portal on 443, and edge takes 443 from anywhere."""
+    rule = GOOD_RULE | {"from": ["app"], "to": ["portal"], "port": 443}
+    assert [p.value for p in problems(_with_role("portal", "edge", [rule]))] == ["app to edge tcp 443"]
+    assert settings.parse(_with_role("portal", "edge", [rule | {"port": 444}]))
+
+
+def test_endpoints_of_aws_share_the_tier_of_their_neighbours():
+    """The endpoints stand in app's tier; app may use them on 443, and batch takes 443 from app's tier."""
+    rule = GOOD_RULE | {"from": ["batch"], "to": ["batch"], "port": 443}
+    assert [p.value for p in problems(_with_role("batch", "app", [rule]))] == ["app to batch tcp 443"]
+    assert settings.parse(_with_role("batch", "app", [rule | {"port": 444}]))
