@@ -10,8 +10,8 @@ from report import diagram_flows
 from report import diagram_plan as room
 from report.diagram_pieces import WIDE, Point, add, clean, label, markers, text_element
 from report.diagram_plan import Lane, Node, Outside, Plan, Tier, Vpc, cell_height
-from report.model import Report, Status
-from report.verdict import SYMBOLS, URGENCY, WORDS, count, worst
+from report.model import Report
+from report.verdict import SYMBOLS, URGENCY, count, worst
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -113,7 +113,7 @@ def _tier(box: Tree.Element, drawn: Plan, tier: Tier) -> None:
 def _lane(root: Tree.Element, drawn: Plan, lane: Lane) -> None:
     group = add(root, "g", "d-lane", data_role=lane.role)
     x, nodes = drawn.region_x + 2 * room.VPC_PAD, [n for cell in lane.cells.values() for n in cell]
-    state = worst([node.status or Status.ERROR for node in nodes])
+    state = worst([node.status for node in nodes])
     add(
         group,
         "rect",
@@ -155,10 +155,9 @@ def _cell(group: Tree.Element, x: float, y: float, cell: list[Node]) -> None:
 
 def _node(group: Tree.Element, node: Node, at: Point, size: Point) -> Tree.Element:
     (x, y), (w, h) = at, size
-    state = node.status or Status.ERROR
+    state = node.status
     box = add(group, "g", f"d-node d-is-{state.value}", data_node=clean(node.name))
-    words = WORDS[state] if node.status else "no result"
-    text_element(box, "title", f"{node.name} {node.address}: {words}")
+    text_element(box, "title", f"{node.name} {node.address}: {node.words}")
     add(box, "rect", "d-box", x=x, y=y, width=w, height=h, rx=5.0)
     centre = x + (15 if h > 24 else w / 2 if w < 30 else 12)
     if h > 24:
@@ -170,7 +169,7 @@ def _node(group: Tree.Element, node: Node, at: Point, size: Point) -> Tree.Eleme
 
 def _crowd(group: Tree.Element, x: float, y: float, cell: list[Node]) -> None:
     """More nodes than a zone can show: how many, and how many of each status."""
-    states = [node.status or Status.ERROR for node in cell]
+    states = [node.status for node in cell]
     box = add(group, "g", f"d-node d-is-{worst(states).value}", data_nodes=len(cell))
     add(box, "rect", "d-box", x=x, y=y, width=room.ZONE_W - 18, height=room.NODE_H, rx=5.0)
     label(box, (x + 10, y + 16), count(len(cell), "node"), "d-name", room.ZONE_W - 34)
@@ -218,13 +217,13 @@ def _legend(root: Tree.Element, drawn: Plan) -> None:
 
 def _status_legend(group: Tree.Element, drawn: Plan) -> None:
     lanes = [lane for found in drawn.lanes.values() for lane in found]
-    used = {node.status or Status.ERROR for lane in lanes for cell in lane.cells.values() for node in cell}
+    words = {n.status: n.words for lane in lanes for cell in lane.cells.values() for n in cell}
     x, y = room.MARGIN, drawn.height - 12
-    if used:
+    if words:
         label(group, (x, y), "Nodes by their worst result", "d-small", 220)
         x += 196
-    for status in (status for status in URGENCY if status in used):
+    for status in (status for status in URGENCY if status in words):
         mark = add(group, "text", f"d-mark d-bare d-is-{status.value}", x=x + 6, y=y)
         mark.text = SYMBOLS[status]
-        label(group, (x + 18, y), WORDS[status], "d-small", 140)
-        x += 18 + len(WORDS[status]) * 10.5 * WIDE + 22
+        label(group, (x + 18, y), words[status], "d-small", 220)
+        x += 18 + len(words[status]) * 10.5 * WIDE + 22

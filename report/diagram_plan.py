@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from report.model import Report, Status
-from report.verdict import worst
+from report.reach import named
+from report.verdict import WORDS, worst
 
 MARGIN, SOURCE_W, TARGET_W, ZONE_W, ROLE_W = 12.0, 184.0, 148.0, 158.0, 96.0
 PORT, TRACK, PILL_W, VPC_PAD, HEAD = 18.0, 12.0, 82.0, 12.0, 34.0
@@ -17,12 +18,24 @@ VPC_SERVICES = "VPC services"
 _TIERS = ("public", "private", "isolated")
 
 
+# The statuses of each node of the contract, and the names of those that were judged at all.
+States = tuple[dict[str, list[Status]], set[str]]
+
+
 @dataclass(frozen=True)
 class Node:
     name: str
     address: str
     zone: str
-    status: Status | None  # None: the node has no result
+    status: Status  # of a node without a result: error, in a run over the region only not applicable
+    judged: bool = True
+
+    @property
+    def words(self) -> str:
+        """The status as a reader understands it."""
+        if self.judged:
+            return WORDS[self.status]
+        return "no result" if self.status is Status.ERROR else "not verified in this run"
 
 
 @dataclass
@@ -91,18 +104,6 @@ class Flow:
     whys: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Reach:
-    """One line of the plain table: who may open what, and why."""
-
-    source: str
-    target: str
-    protocol: str
-    port: str
-    why: str
-    limit: str
-
-
 @dataclass
 class Plan:
     zones: list[str]
@@ -119,25 +120,6 @@ class Plan:
     region_h: float = 0.0
 
 
-def reach(region: dict[str, Any]) -> list[Reach]:
-    """The intent's flows as rows of a table, in the order of the stack file."""
-    rows = []
-    for flow in region.get("intent", {}).get("flows", []):
-        limit = flow.get("limit") or {}
-        rows.append(
-            Reach(
-                source=_named(flow["source"]),
-                target=_named(flow["target"]).replace("_", " "),
-                protocol=str(flow.get("protocol", "")),
-                port=str(flow.get("port", "")),
-                why=str(flow.get("why", "")),
-                limit=", ".join(f"{value} {_LIMITS.get(name, name)}" for name, value in limit.items()),
-            )
-        )
-    return rows
-
-
-_LIMITS = {"connections": "connections per source", "rate": "new per second per source"}
 _KINDS = {"noc": "NOC", "service_centre": "Service centre", "customer": "Customer"}
 
 
@@ -154,7 +136,10 @@ def plan(region: dict[str, Any], report: Report) -> Plan:
         }
         | {str(node.get("zone", "?")) for node in region.get("nodes", [])}
     )
-    vpcs = [_vpc(name, data, region, statuses) for name, data in _all_vpcs(region).items()]
+    unjudged = Status.NOT_APPLICABLE if report.run.scope == "region only" else Status.ERROR
+    known = {str(node["name"]): statuses[node["name"]] or [unjudged] for node in region.get("nodes", [])}
+    judged = {name for name, found in statuses.items() if found}
+    vpcs = [_vpc(name, data, region, (known, judged)) for name, data in _all_vpcs(region).items()]
     lanes: dict[str, list[Lane]] = defaultdict(list)
     for lane in (lane for vpc in vpcs for tier in vpc.tiers for lane in tier.lanes):
         lanes[lane.role].append(lane)
@@ -173,7 +158,7 @@ def _all_vpcs(region: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _vpc(name: str, data: dict[str, Any], region: dict[str, Any], statuses: dict[str, list[Status]]) -> Vpc:
+def _vpc(name: str, data: dict[str, Any], region: dict[str, Any], states: States) -> Vpc:
     subnets = data.get("subnets", {})
     nodes = [node for node in region.get("nodes", []) if str(node.get("vpc", "no VPC")) == name]
     order = [*(str(s.get("tier", "?")) for s in subnets.values()), *(str(n.get("tier", "?")) for n in nodes)]
@@ -190,10 +175,9 @@ def _vpc(name: str, data: dict[str, Any], region: dict[str, Any], statuses: dict
             lane_cells: dict[str, list[Node]] = defaultdict(list)
             for node in here:
                 if str(node.get("role", "?")) == role:
-                    found = statuses.get(node["name"])
-                    status = worst(found) if found else None
-                    zone = str(node.get("zone", "?"))
-                    lane_cells[zone].append(Node(node["name"], str(node.get("address", "")), zone, status))
+                    label, address = str(node["name"]), str(node.get("address", ""))
+                    zone, status = str(node.get("zone", "?")), worst(states[0][label])
+                    lane_cells[zone].append(Node(label, address, zone, status, label in states[1]))
             lanes.append(Lane(role, name, tier, dict(lane_cells)))
         tiers.append(Tier(tier, cells, lanes))
     return Vpc(name, data, tiers)
@@ -201,7 +185,7 @@ def _vpc(name: str, data: dict[str, Any], region: dict[str, Any], statuses: dict
 
 def _endpoint(end: dict[str, Any], region: dict[str, Any]) -> str:
     """The box an endpoint belongs to: one for what VPCs offer by themselves, one per kind of many sites."""
-    name = _named(end)
+    name = named(end)
     sites = region.get("sites", {})
     if end.get("kind") == "platform":
         return VPC_SERVICES
@@ -213,14 +197,6 @@ def _endpoint(end: dict[str, Any], region: dict[str, Any]) -> str:
 def _from_outside(tier: str) -> int:
     """The internet-facing tier on top, whatever the order of the contract; an unknown tier last."""
     return _TIERS.index(tier) if tier in _TIERS else len(_TIERS)
-
-
-def _named(end: dict[str, Any]) -> str:
-    """An endpoint's name for a reader; the AWS endpoints carry the name of the VPC they stand in."""
-    name, kind = str(end.get("name") or end.get("kind", "?")), end.get("kind")
-    if kind == "aws_endpoints" and name != kind:
-        return f"AWS endpoints of {name}"
-    return name
 
 
 def _flows(region: dict[str, Any], roles: set[str]) -> list[Flow]:

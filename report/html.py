@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from report import diagram, diagram_plan, matrix, view
+from report import diagram, matrix, reach, view
 from report.model import Report, Status
 from report.summary import duration
 from report.verdict import OPEN, SYMBOLS, URGENCY, WORDS, count, judge
@@ -41,7 +41,7 @@ def render(report: Report) -> str:
         matrices=matrix.matrices(report, shown.details),
         # Built by ElementTree, which escapes every text in it.
         diagram=Markup(diagram.svg(report.region, report)),  # noqa: S704
-        reach=diagram_plan.reach(report.region),
+        reach=reach.reach(report.region),
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         policy=_policy(style, script),

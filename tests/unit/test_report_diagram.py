@@ -8,8 +8,8 @@ from xml.etree import ElementTree as Tree
 import pytest
 
 from report import diagram
-from report.diagram_plan import reach
 from report.model import Status
+from report.reach import reach
 from tests.unit import report_sample as sample
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -123,6 +123,24 @@ def test_a_node_without_a_result_is_not_drawn_as_good() -> None:
     node = next(g for g in root.iter(f"{SVG}g") if g.attrib.get("data-node") == "app-a-1")
     assert "d-is-error" in node.attrib["class"]
     assert "no result" in (node.findtext(f"{SVG}title") or "")
+
+
+def test_a_run_over_the_region_only_says_that_nodes_were_not_verified() -> None:
+    region = sample.region()
+    full = sample.report(contract=region, good=True)
+    resources = {s.id for s in full.subjects if s.kind == "resource"}
+    report = full.model_copy(
+        update={
+            "run": full.run.model_copy(update={"scope": "region only"}),
+            "results": tuple(r for r in full.results if r.subject in resources),
+        }
+    )
+    root = Tree.fromstring(diagram.svg(region, report, standalone=True))
+    nodes = [g for g in root.iter(f"{SVG}g") if "data-node" in g.attrib]
+    assert len(nodes) == 6
+    assert all("d-is-not_applicable" in g.attrib["class"] for g in nodes)
+    assert all("not verified in this run" in (g.findtext(f"{SVG}title") or "") for g in nodes)
+    assert "not verified in this run" in [t.text for t in root.iter(f"{SVG}text")]
 
 
 def test_a_node_shows_its_worst_result() -> None:
