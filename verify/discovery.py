@@ -125,7 +125,7 @@ def _roles(account: Account, contract: Contract) -> Found:
         # Roles under these paths are AWS's own: nobody can change their policies.
         if not entry["Path"].startswith(("/aws-service-role/", "/aws-reserved/")):
             role = account.need("iam", "get_role", RoleName=entry["RoleName"])["Role"]
-            seen[role["Arn"]] = {**role, "Name": role["RoleName"]}
+            seen[role["Arn"]] = {**role, "Name": tag(role) or role["RoleName"]}
     return _join("role", promised, seen, "iam.get_role")
 
 

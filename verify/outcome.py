@@ -8,7 +8,6 @@ import pytest
 
 from report.model import Status
 from verify.evidence import redact
-from verify.subjects import Missing
 
 NOT_APPLICABLE = "not applicable: "
 MESSAGE_LIMIT = 1200
@@ -28,8 +27,8 @@ def judge(excinfo: pytest.ExceptionInfo[BaseException] | None, phase: str) -> tu
         return _judge_skip(str(value.msg))
     if isinstance(value, pytest.xfail.Exception):
         return Status.FAIL, _clean(f"xfail hides a failure and is not allowed here: {value.msg}")
-    decided = phase == "call" and isinstance(value, (AssertionError, pytest.fail.Exception))
-    if decided or isinstance(value, Missing):
+    # A fixture that asserts judges as well: without a password policy, every rule about passwords has failed.
+    if phase != "teardown" and isinstance(value, (AssertionError, pytest.fail.Exception)):
         return Status.FAIL, _clean(_own_words(str(value)) or "assertion failed without a message")
     where = "" if phase == "call" else f"{phase}: "
     return Status.ERROR, _clean(f"{where}{_sentence(value)}")

@@ -101,14 +101,15 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "control(*ids): the controls of the catalogue that this test proves")
-    config.addinivalue_line(
-        "markers", "server_roles(*roles): the test runs on nodes of these server roles only"
-    )
+    for text in (
+        "control(*ids): the controls of the catalogue that this test proves",
+        "server_roles(*roles): the test runs on nodes of these server roles only",
+        "tiers(*tiers): the test judges subnets of these tiers only",
+    ):
+        config.addinivalue_line("markers", text)
     option = config.option
     if option.tbstyle == "auto" and not option.verbose:
-        # The summary and the report carry message and evidence; a trace through our own code helps nobody.
-        option.tbstyle, option.reportchars, option.verbose, option.no_header = "no", "", -1, True
+        option.tbstyle, option.reportchars, option.verbose, option.no_header = "short", "", -1, True
 
 
 def _state(config: pytest.Config) -> State:
@@ -126,7 +127,7 @@ def _read_environment(path: Path | None) -> None:
         ) from error
     for line in lines:
         name, equals, value = line.removeprefix("export ").partition("=")
-        if equals and name.startswith("AWS_"):
+        if equals and (name.startswith("AWS_") or name in ("NO_PROXY", "no_proxy")):
             os.environ[name] = value.strip().strip("'\"")
 
 
@@ -201,6 +202,9 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
             f"{session.testsfailed} error(s) during collection: a broken suite proves nothing"
         )
     state = _state(session.config)
+    if session.config.option.tbstyle == "short":
+        # The summary and the report carry message and evidence; a trace through our own code helps nobody.
+        session.config.option.tbstyle = "no"
     if session.items:
         run_session(session, state.reach, state.judgement, state.progress, session.config.option.node_seconds)
     return True

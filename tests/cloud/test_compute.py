@@ -102,7 +102,8 @@ def test_every_instance_is_planned_and_of_the_pinned_image(
 @pytest.mark.control("STK-CMP-010")
 def test_no_snapshot_or_image_of_ours_is_public(aws: Account, region: Region) -> None:
     own = [str(region["account"])]
-    for snapshot in aws.need("ec2", "describe_snapshots", OwnerIds=own)["Snapshots"]:
+    snapshots = aws.need("ec2", "describe_snapshots", OwnerIds=own)["Snapshots"]
+    for snapshot in (snapshot for snapshot in snapshots if snapshot["OwnerId"] in own):
         shared = aws.need(
             "ec2",
             "describe_snapshot_attribute",

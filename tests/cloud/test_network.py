@@ -25,8 +25,9 @@ def _tier(subnet: Resource) -> str | None:
 
 @pytest.mark.control("STK-NET-001")
 def test_every_vpc_is_planned_and_has_its_planned_block(vpc: Resource, region: Region) -> None:
+    what = f"VPC {vpc['VpcId']} {vpc['CidrBlock']}"
     assert vpc.expected is not None, (
-        f"VPC {vpc['VpcId']} {vpc['CidrBlock']} is in no plan: nobody looks after it"
+        f"{what} is in no plan: delete it, or nobody looks after what starts in it"
     )
     blocks = {
         a["CidrBlock"] for a in vpc["CidrBlockAssociationSet"] if a["CidrBlockState"]["State"] == "associated"
