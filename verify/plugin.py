@@ -57,6 +57,8 @@ class State:
                 f"the region expects {known}",
                 "correct the pattern",
             )
+        if option.remark:
+            self.judgement.remarks.append(option.remark)
         self.results: Path = option.results
         if not option.collectonly:
             # A run that dies early must not leave an older, greener result behind.
@@ -78,6 +80,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--controls", type=Path, default=ROOT, help="folder that holds controls/ (default: this repository)"
     )
+    group.addoption("--remark", help="what a reader of the report must know first, e.g. why no node runs")
     group.addoption(
         "--at-once", type=int, default=32, help="nodes verified side by side; 0: one process, for --pdb"
     )
