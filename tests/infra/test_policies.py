@@ -149,6 +149,27 @@ def test_the_node_boundary(action: str, expected: bool) -> None:
     assert allowed(node_boundary([REGION]), action) is expected
 
 
+@pytest.mark.parametrize(
+    "action",
+    [
+        "iam:CreateAccessKey",
+        "sts:AssumeRole",
+        "organizations:LeaveOrganization",
+        "s3:DeleteObjectVersion",
+        "s3:PutBucketPolicy",
+        "s3:BypassGovernanceRetention",
+        "kms:ScheduleKeyDeletion",
+        "logs:DeleteLogGroup",
+        "ssm:SendCommand",
+    ],
+)
+def test_what_must_never_happen_stays_denied_were_the_boundary_ever_widened(action: str) -> None:
+    boundary = node_boundary([REGION])
+    widened = {"Statement": [{"Sid": "Wide", "Effect": "Allow", "Action": ["*"]}, *boundary["Statement"]]}
+    assert not allowed(widened, action)
+    assert allowed(widened, "ec2:RunInstances")
+
+
 def test_the_node_boundary_ends_at_the_allowed_regions() -> None:
     stay = statement(node_boundary(["ap-south-2", REGION]), "StayInAllowedRegions")
     assert stay["Effect"] == "Deny" and stay["Action"] == ["*"]
