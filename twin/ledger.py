@@ -60,6 +60,13 @@ class Entry:
     facts: Mapping[str, Any]
 
 
+class Outliving(subprocess.Popen[bytes]):
+    """A process that outlives us on purpose: Python must not warn when its handle is dropped."""
+
+    def __del__(self) -> None:
+        """Nothing to do; whoever wants its end waits for it or sweeps."""
+
+
 class Ledger:
     """The ledger of one home. Safe for several threads; one process writes at a time."""
 
@@ -124,7 +131,7 @@ class Ledger:
         self.record("process", name, token=token, grace=grace)
         environment = {**(os.environ if env is None else env), TOKEN: token}
         with open(log or os.devnull, "ab") as output:  # noqa: PTH123  # devnull is no Path of ours
-            process = subprocess.Popen(
+            process = Outliving(
                 list(argv),
                 env=environment,
                 cwd=cwd,

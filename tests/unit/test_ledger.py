@@ -46,7 +46,7 @@ def test_an_entry_is_on_disk_before_the_process_exists(
         seen.append(ledger.path.read_text())
         raise RuntimeError("stopped here")
 
-    monkeypatch.setattr(subprocess, "Popen", popen)
+    monkeypatch.setattr("twin.ledger.Outliving", popen)
     with pytest.raises(RuntimeError):
         ledger.spawn("service", SLEEP)
     assert '"name": "service"' in seen[0]

@@ -6,6 +6,6 @@
 from __future__ import annotations
 
 from twin.machines.fleet import Machines, attach, down, obstacle, states, up
-from twin.machines.lone import Lone, lone, passing
+from twin.machines.scratch import Lone, lone, passing
 
 __all__ = ["Lone", "Machines", "attach", "down", "lone", "obstacle", "passing", "states", "up"]

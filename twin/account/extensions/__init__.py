@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twin.account.extensions import (
+    addresses,
     ebs,
     endings,
     endpoints,
@@ -23,7 +24,19 @@ def install() -> None:
     """Put every extension in place, once per process."""
     if _installed:
         return
-    for module in (vpn, endpoints, endings, ebs, kms, s3, security_groups, launch_templates, metadata, public_access):
+    for module in (
+        addresses,
+        vpn,
+        endpoints,
+        endings,
+        ebs,
+        kms,
+        s3,
+        security_groups,
+        launch_templates,
+        metadata,
+        public_access,
+    ):
         module.install()
     _installed.append(True)
 
