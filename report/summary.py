@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import unicodedata
+from collections import defaultdict
 from io import StringIO
 from typing import TextIO
 
@@ -67,8 +69,18 @@ def _run_line(report: Report) -> str:
 
 
 def _findings(report: Report) -> list[tuple[Status, str, str, str]]:
-    found = [result for result in ordered(report.results) if result.status in OPEN]
-    return [(r.status, r.control, one_line(r.subject), one_line(r.message)) for r in found]
+    """(status, control, subjects, message): subjects of one control with the same words share a line."""
+    groups: dict[tuple[Status, str, str], list[str]] = defaultdict(list)
+    for result in ordered(report.results):
+        if result.status in OPEN:
+            words = textwrap.shorten(one_line(result.message), 200, placeholder=" …")
+            groups[(result.status, result.control, words)].append(one_line(result.subject))
+    return [(s, control, _subjects(names), words) for (s, control, words), names in groups.items()]
+
+
+def _subjects(names: list[str]) -> str:
+    rest = len(names) - 3
+    return ", ".join(names[:3]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _plain(report: Report) -> list[str]:
@@ -86,7 +98,7 @@ def _plain(report: Report) -> list[str]:
 
 def _more(found: list[tuple[Status, str, str, str]]) -> list[str]:
     rest = len(found) - SHOWN
-    return [f"and {rest} more; the report lists all of them"] if rest > 0 else []
+    return [f"and {rest} more findings; the report lists all of them"] if rest > 0 else []
 
 
 def _rich(report: Report, width: int) -> list[str]:

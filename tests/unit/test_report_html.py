@@ -228,6 +228,21 @@ def test_an_open_finding_is_seen_in_a_shared_column() -> None:
     assert [a["title"] for a in cells if "is-fail" in (a["class"] or "")] == ["edge: fail (1 of 60)"]
 
 
+def test_columns_of_one_matrix_have_different_names() -> None:
+    good = sample.report(**SMALL, good=True)
+    twins = {"key/main": "key/customer/data", "key/extra-1": "key/platform/data"}
+    report = good.model_copy(
+        update={
+            "subjects": tuple(s.model_copy(update={"id": twins.get(s.id, s.id)}) for s in good.subjects),
+            "results": tuple(
+                r.model_copy(update={"subject": twins.get(r.subject, r.subject)}) for r in good.results
+            ),
+        }
+    )
+    heads = re.findall(r'<th scope="col"><span>(.*?)</span>', html.render(report))
+    assert {"customer/data", "platform/data"} <= set(heads)
+
+
 def test_headings_and_table_headers_are_marked_for_screen_readers(page: Page) -> None:
     assert all(a.get("scope") for a in page.all("th"))
     assert len(page.all("h1")) == 1

@@ -31,12 +31,27 @@ def test_counts_and_every_open_finding_are_printed() -> None:
             assert f"{result.control} on {result.subject}: {result.message}" in text
 
 
+def test_subjects_with_the_same_finding_share_a_line() -> None:
+    good = sample.report(good=True)
+    results = [
+        r.model_copy(update={"status": Status.FAIL, "message": "too open"})
+        if r.control == "STK-SSH-001"
+        else r
+        for r in good.results
+    ]
+    printed = summary.lines(good.model_copy(update={"results": tuple(results)}))
+    assert [line for line in printed if line.startswith("fail:")] == [
+        "fail: STK-SSH-001 on edge-a-1, edge-b-1, edge-c-1 and 3 more: too open"
+    ]
+
+
 def test_a_flood_of_findings_is_cut_and_the_cut_is_stated() -> None:
     good = sample.report(good=True)
     results = tuple(r.model_copy(update={"status": Status.FAIL}) for r in good.results)
     printed = summary.lines(good.model_copy(update={"results": results}))
     assert len(printed) < summary.SHOWN + 10
-    assert printed[-1] == f"and {len(results) - summary.SHOWN} more; the report lists all of them"
+    lines = {(r.control, r.message) for r in results}
+    assert printed[-1] == f"and {len(lines) - summary.SHOWN} more findings; the report lists all of them"
 
 
 def test_faults_are_printed() -> None:
