@@ -38,7 +38,9 @@ def run_roles(node: Lone, *roles: str, check: bool = False, **variables: Any) ->
         "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
         "ANSIBLE_NOCOLOR": "1",
     }
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
     output = done.stdout + done.stderr
     changed, failed, task = [], [], ""
     for line in output.splitlines():

@@ -29,9 +29,9 @@ def test_values_are_in_force_on_every_interface_and_a_second_run_changes_nothing
 
 
 def test_a_value_that_drifted_is_restored_although_the_file_is_unchanged(node):
-    node.sudo("sysctl -w net.ipv4.conf.eth0.rp_filter=0 net.ipv4.tcp_syncookies=0")
+    node.sudo("sysctl -w net.ipv4.conf.all.rp_filter=0 net.ipv4.tcp_syncookies=0")
     assert len(harden(node, "kernel").changed) == 1
-    values = node.sudo("sysctl -n net.ipv4.conf.eth0.rp_filter net.ipv4.tcp_syncookies").stdout.split()
+    values = node.sudo("sysctl -n net.ipv4.conf.all.rp_filter net.ipv4.tcp_syncookies").stdout.split()
     assert values == ["1", "1"]
 
 
