@@ -39,7 +39,8 @@ class Live:
         if (service, where) not in self._clients:
             config = Config(s3={"addressing_style": "path"})
             endpoint = self.env.get("AWS_ENDPOINT_URL_S3_CONTROL") if service == "s3control" else None
-            self._clients[service, where] = boto3.client(
+            make: Any = boto3.client
+            self._clients[service, where] = make(
                 service,
                 region_name=where,
                 endpoint_url=endpoint or self.env["AWS_ENDPOINT_URL"],

@@ -55,7 +55,8 @@ class Bench:
         given = [*files, *arguments, *([] if fork else ["--at-once", "0"])]
         given += [] if any(Path(a).exists() for a in arguments) else [str(home / "suite")]
         run = self.pytester.runpytest_subprocess if fork else self.pytester.runpytest_inprocess
-        result = run("-p", "no:cacheprovider", *given)
+        # hypothesis would load itself for the summary of every inner run
+        result = run("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *given)
         self.results = json.loads(out.read_text()) if out.exists() else {}
         return result
 

@@ -1,0 +1,118 @@
+"""One channel carries many commands, keeps their answers apart, and survives what a node says."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from verify.account import Account
+from verify.channel import BOOTSTRAP, Channel, ChannelFault, CommandFault
+from verify.evidence import LIMIT, Recorder, redact
+from verify.fleet import channel_argv
+
+
+@pytest.fixture
+def channel() -> Iterator[Channel]:
+    opened = Channel([sys.executable, "-I", "-u", "-c", BOOTSTRAP])
+    yield opened
+    opened.close()
+
+
+def test_status_output_and_errors_come_back_apart(channel: Channel) -> None:
+    answer = channel.run("printf 'out\\000\\377'; printf err >&2; exit 7")
+    assert (answer.rc, answer.stdout, answer.stderr) == (7, b"out\x00\xff", b"err")
+
+
+def test_a_hundred_commands_share_one_process(channel: Channel) -> None:
+    started = time.monotonic()
+    parents = {channel.run("echo $PPID").stdout for _ in range(100)}
+    assert len(parents) == 1
+    assert time.monotonic() - started < 5
+
+
+def test_the_language_of_the_node_is_c(channel: Channel) -> None:
+    assert channel.run("ls /nowhere").stderr.endswith(b"No such file or directory\n")
+
+
+def test_a_command_that_takes_too_long_is_ended_with_its_children(channel: Channel) -> None:
+    with pytest.raises(CommandFault, match="took longer than 1 s"):
+        channel.run("sleep 77.125 & sleep 77.125", seconds=1)
+    assert channel.run("pgrep -fc '[s]leep 77.125'").stdout.strip() == b"0"
+
+
+def test_an_answer_of_a_hundred_megabytes_is_refused_and_the_channel_goes_on(channel: Channel) -> None:
+    with pytest.raises(CommandFault, match="answered more than"):
+        channel.run("head -c 100000000 /dev/zero")
+    assert channel.run("echo still here").stdout == b"still here\n"
+
+
+def test_a_daemon_that_keeps_the_output_open_does_not_hold_the_answer(channel: Channel) -> None:
+    started = time.monotonic()
+    assert channel.run("sleep 8 & echo done").stdout == b"done\n"
+    assert time.monotonic() - started < 5
+
+
+def test_an_answer_out_of_turn_ends_the_channel() -> None:
+    head = "import sys;r=sys.stdin.buffer;n=bytes.fromhex(r.readline().decode());r.read(int(r.readline()));"
+    lie = "w=sys.stdout.buffer;w.write(b'welcome'+n);w.flush();r.read(8);"
+    lie += "w.write(b'GARBAGE'*10);w.flush();r.read(1)"
+    channel = Channel([sys.executable, "-I", "-u", "-c", head + lie])
+    with pytest.raises(ChannelFault, match="out of turn or with garbage"):
+        channel.run("true")
+    with pytest.raises(ChannelFault, match="out of turn"):
+        channel.run("true")
+
+
+def test_no_program_travels_in_the_command_line() -> None:
+    variables = {"ansible_host": "10.0.0.1", "ansible_user": "admin", "inventory_hostname": "edge-a-1"}
+    argv = channel_argv(
+        {**variables, "ansible_ssh_common_args": "-o ProxyCommand='in the net'", "ansible_port": 2222}
+    )
+    assert argv[0] == "ssh" and "ProxyCommand=in the net" in argv
+    assert argv[argv.index("-p") + 1] == "2222" and argv[argv.index("-l") + 1] == "admin"
+    assert argv[-1].startswith("sudo -n -- python3 -I -u -c ") and len(argv[-1]) < 250
+    assert "sudo" not in channel_argv({**variables, "ansible_user": "root"})[-1]
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "root:$6$salt$qwertyuiopasdfgh:19000:0:99999:7:::",
+        '{"SecretString": "hunter2-hunter2"}',
+        "PreSharedKey = s3cr3tpsk.value",
+        "<pre_shared_key>s3cr3tpsk</pre_shared_key>",
+        "Authorization: Bearer abc.def.ghi",
+        "AKIAABCDEFGHIJKLMNOP",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIEabc\n-----END RSA PRIVATE KEY-----",
+        'aws_secret_access_key="wJalrXUtnFEMIabc"',
+    ],
+)
+def test_evidence_shows_that_there_was_a_secret_and_not_the_secret(secret: str) -> None:
+    shown = redact(secret)
+    assert "[redacted]" in shown
+    words = ("qwertyuiop", "hunter2", "s3cr3tpsk", "abc.def", "BCDEFGHIJ", "MIIEabc", "wJalr")
+    assert not any(word in shown for word in words), shown
+
+
+@pytest.mark.parametrize(
+    "text", ["admin ALL=(ALL) NOPASSWD:ALL", "lock_passwd: true", "passwordauthentication no"]
+)
+def test_what_only_sounds_secret_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_evidence_is_bounded_and_keeps_what_decided() -> None:
+    recorder = Recorder()
+    for number in range(50):
+        recorder.note(f"$ command {number}", "x" * 5000)
+    assert len(recorder.text()) <= LIMIT
+    assert "command 49" in recorder.text() and "earlier reads left out" in recorder.text()
+
+
+def test_verification_cannot_change_an_account() -> None:
+    account = Account("ap-south-1", Recorder())
+    with pytest.raises(ValueError, match="verification changes nothing"):
+        account.read("ec2", "terminate_instances", InstanceIds=["i-1"])

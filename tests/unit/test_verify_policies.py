@@ -1,0 +1,86 @@
+"""Policy documents are read as AWS reads them, however they are written."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from verify.policies import conditions, covers, denies_everybody, principals, statements, unlimited
+
+CLEAR_TEXT = "bool aws:securetransport"
+ARNS = ["arn:aws:s3:::data", "arn:aws:s3:::data/x"]
+
+
+def _deny(**change: Any) -> dict[str, Any]:
+    body = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": ["arn:aws:s3:::data", "arn:aws:s3:::data/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return {"Statement": [{**body, **change}]}
+
+
+def test_one_statement_and_one_action_need_no_list() -> None:
+    policy = {"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}
+    assert statements(json.dumps(policy))[0]["Action"] == ["s3:GetObject"]
+    assert statements(None) == []
+
+
+@pytest.mark.parametrize("principal", ["*", {"AWS": "*"}, {"AWS": ["arn:aws:iam::1:root", "*"]}])
+def test_everybody_is_everybody(principal: Any) -> None:
+    assert "*" in principals({"Principal": principal})
+
+
+def test_operators_and_keys_know_no_case() -> None:
+    found = conditions({"Condition": {"BOOL": {"AWS:SecureTransport": False}}})
+    assert found == {"bool aws:securetransport": ["false"]}
+
+
+@pytest.mark.parametrize(
+    ("patterns", "action", "expected"),
+    [
+        (["S3:get*"], "s3:GetObject", True),
+        (["s3:Get?bject"], "s3:GetObject", True),
+        (["ec2:*"], "s3:GetObject", False),
+    ],
+)
+def test_actions_match_by_pattern(patterns: list[str], action: str, expected: bool) -> None:
+    assert covers(patterns, action) is expected
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ({"Effect": "Allow", "Action": ["*"], "Resource": ["*"]}, ["*"]),
+        ({"Effect": "Allow", "Action": ["s3:*", "s3:GetObject"], "Resource": ["*"]}, ["s3:*"]),
+        ({"Effect": "Allow", "NotAction": ["iam:*"], "Resource": ["*"]}, ["everything but iam:*"]),
+        ({"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::data"]}, []),
+        ({"Effect": "Deny", "Action": ["*"], "Resource": ["*"]}, []),
+    ],
+)
+def test_unlimited_permissions_are_found(statement: dict[str, Any], found: list[str]) -> None:
+    assert unlimited(statement) == found
+
+
+def test_a_full_refusal_is_recognised() -> None:
+    assert denies_everybody(_deny(), "s3:PutObject", ARNS, CLEAR_TEXT, {"false"})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Effect": "Allow"},
+        {"Principal": {"AWS": "arn:aws:iam::1:role/x"}},
+        {"Action": "s3:GetObject"},
+        {"Resource": "arn:aws:s3:::data/*"},
+        {"Condition": {"Bool": {"aws:SecureTransport": "true"}}},
+        {"Condition": {"Bool": {"aws:SecureTransport": "false"}, "StringEquals": {"aws:username": "x"}}},
+        {"Condition": {}},
+    ],
+)
+def test_a_refusal_with_a_hole_is_none(change: dict[str, Any]) -> None:
+    assert not denies_everybody(_deny(**change), "s3:PutObject", ARNS, CLEAR_TEXT, {"false"})
