@@ -12,11 +12,10 @@ LOGIN = "admin"
 
 
 def user_data(role: str) -> str:
-    """cloud-config in base64: the one login, without a password and without ssh passwords; no key is
-    written here.
+    """cloud-config in base64: the one login, without a password and without ssh passwords.
 
-    Keys of administrators reach a node by the metadata service (EC2 Instance Connect or a key pair named at
-    launch) or by Systems Manager; both leave a record of who asked.
+    No key is written here, since the settings name none: whoever first connects needs one from Systems Manager
+    or from an image that trusts a certificate authority.
     """
     config = {
         "users": [

@@ -8,5 +8,3 @@ import pytest
 def pytest_configure(config: pytest.Config) -> None:
     # Importing one class of a service loads its deprecated ones too.
     config.addinivalue_line("filterwarnings", r"ignore::DeprecationWarning:pulumi_aws\..*")
-    # The SDK's mock monitor opens a loop in each worker thread and leaves it to the thread's end.
-    config.addinivalue_line("filterwarnings", "ignore:unclosed event loop:ResourceWarning")

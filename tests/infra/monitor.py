@@ -8,6 +8,7 @@ import functools
 import json
 import runpy
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -169,7 +170,15 @@ def run_program(stack: str, config: Mapping[str, Any] | None = None, program: Pa
     def body() -> None:
         runpy.run_path(str(program or ROOT / "__main__.py"), run_name="__main__")
 
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def with_loop() -> None:
+        # The SDK's mock monitor wants a loop in each of its worker threads, and would leave its own one open.
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
+
     async def in_stack() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(initializer=with_loop))
         monitor = _Monitor(run, _Cloud(str(wanted["stockade:region"]), str(wanted["stockade:account"])))
         features = set(monitor.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures)  # type: ignore[no-untyped-call]
         pulumi.runtime.configure(
@@ -188,5 +197,9 @@ def run_program(stack: str, config: Mapping[str, Any] | None = None, program: Pa
         await pulumi.runtime.run_in_stack(body)
 
     # Pulumi keeps its state in context variables: a context of its own lets one process run many programs.
-    contextvars.Context().run(asyncio.run, in_stack())
+    try:
+        contextvars.Context().run(asyncio.run, in_stack())
+    finally:
+        for loop in loops:
+            loop.close()
     return run
