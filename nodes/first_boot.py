@@ -14,7 +14,7 @@ LOGIN = "admin"
 def user_data(role: str) -> str:
     """cloud-config in base64: the one login, without a password and without ssh passwords.
 
-    No key is written here, since the settings name none: whoever first connects needs one from Systems Manager
+    No key is written here, since the settings name none: a first login needs one from Systems Manager
     or from an image that trusts a certificate authority.
     """
     config = {
