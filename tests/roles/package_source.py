@@ -28,8 +28,8 @@ def build_package(package: Package, directory: Path) -> Path:
     (tree / "usr/share/stk").mkdir(parents=True)
     (tree / "usr/share/stk" / package.name).write_text(package.version + "\n")
     (tree / "DEBIAN/control").write_text(
-        f"Package: {package.name}\nVersion: {package.version}\nArchitecture: all\nMaintainer: Tests <t@example.org>\n"
-        "Description: made by a test\n"
+        f"Package: {package.name}\nVersion: {package.version}\nArchitecture: all\n"
+        "Maintainer: Tests <t@example.org>\nDescription: made by a test\n"
     )
     if package.postinst:
         script = tree / "DEBIAN/postinst"
@@ -78,7 +78,8 @@ def build_suite(directory: Path, label: str, packages: list[Package], key: Key) 
         index += f"SHA256: {hashlib.sha256(content).hexdigest()}\n\n"
     (directory / "Packages").write_text(index)
     digest = hashlib.sha256(index.encode()).hexdigest()
-    release = f"Origin: Debian\nLabel: {label}\nSuite: stable\nCodename: bookworm\nDate: {formatdate(usegmt=True)}\n"
+    release = f"Origin: Debian\nLabel: {label}\nSuite: stable\nCodename: bookworm\n"
+    release += f"Date: {formatdate(usegmt=True)}\n"
     release += f"Architectures: amd64 all\nSHA256:\n {digest} {len(index.encode())} Packages\n"
     (directory / "InRelease").write_text(key.sign(release))
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class RoleRun:
-    """What one run of ansible-playbook said. `changed` holds the names of the tasks that changed something."""
+    """What one run of ansible-playbook said; `changed` names the tasks that changed something."""
 
     code: int
     changed: tuple[str, ...]

@@ -18,7 +18,7 @@ def test_a_check_of_a_blank_node_reports_and_changes_nothing(lone_node_module):
 
 
 def test_wanted_packages_come_and_unwanted_ones_go_with_their_configuration(lone_node_module):
-    """inetutils-telnet is wanted first, so that there is something to remove; auditd has no use in a container."""
+    """inetutils-telnet is wanted first, so that there is something to remove; auditd never in a container."""
     node = lone_node_module
     harden(node, "packages", packages_wanted_also=["inetutils-telnet"])
     assert "installed inetutils-telnet" in node.sudo(LIST).stdout

@@ -21,7 +21,7 @@ NOT_TODAY = f"{datetime.now(UTC) + timedelta(days=3):%a} 01:00-02:00"
 
 @pytest.fixture(scope="module")
 def node(lone_node_module, tmp_path_factory):
-    """A node with four old packages and a signed source of newer ones; Debian's own sources are switched off."""
+    """A node with four old packages and a signed source of newer ones; Debian's own are switched off."""
     work = tmp_path_factory.mktemp("source")
     key = Key(work / "keys")
     tree = work / "tree"
@@ -39,7 +39,8 @@ def node(lone_node_module, tmp_path_factory):
     source = "deb [signed-by=/srv/stk/key]"
     place = (
         f"mkdir -p /srv/stk && echo {as_text(tree)} | base64 -d | tar xJ --directory=/srv/stk --no-same-owner"
-        " && chmod -R a+rX /srv/stk && dpkg -i /srv/stk/old/*.deb && mv /etc/apt/sources.list /etc/apt/sources.kept;"
+        " && chmod -R a+rX /srv/stk && dpkg -i /srv/stk/old/*.deb;"
+        " mv /etc/apt/sources.list /etc/apt/sources.kept;"
         " mkdir -p /srv/off; mv /etc/apt/sources.list.d/* /srv/off/;"
         f" echo '{source} file:/srv/stk/security ./' > /etc/apt/sources.list.d/stk.list;"
         f" echo '{source} file:/srv/stk/updates ./' >> /etc/apt/sources.list.d/stk.list"
@@ -81,7 +82,8 @@ def test_a_check_of_a_blank_node_changes_nothing(node):
 
 def test_a_source_that_was_tampered_with_installs_nothing(node):
     node.sudo(
-        "cp -a /srv/stk/security /srv/keep && sed -i s/Debian-Security/Debian-Securitx/ /srv/stk/security/InRelease"
+        "cp -a /srv/stk/security /srv/keep;"
+        " sed -i s/Debian-Security/Debian-Securitx/ /srv/stk/security/InRelease"
     )
     outcome = run_roles(node, "patching", patching_index_minutes=0)
     node.sudo("rm -r /srv/stk/security && mv /srv/keep /srv/stk/security")
@@ -157,8 +159,9 @@ def test_an_expired_hold_is_lifted_and_the_update_comes(node):
 
 
 def test_a_cause_that_a_reboot_does_not_cure_reboots_once(node):
-    """Something asks again at every boot: the second run leaves it to a person instead of rebooting for ever."""
-    unit = "[Service]\\nType=oneshot\\nExecStart=/bin/touch /run/reboot-required\\n[Install]\\nWantedBy=multi-user.target\\n"
+    """Something asks again at every boot: the second run leaves it to a person."""
+    unit = "[Service]\\nType=oneshot\\nExecStart=/bin/touch /run/reboot-required\\n"
+    unit += "[Install]\\nWantedBy=multi-user.target\\n"
     node.sudo(f'printf "{unit}" > /etc/systemd/system/stk-nag.service; systemctl enable --now stk-nag')
     assert "Reboot for the recorded reason" in patch(node, patching_reboot="when_required").changed
     after = boot_id(node)

@@ -8,12 +8,12 @@ from tests.roles.role_run import harden, run_roles
 
 # A server of the node's own OpenSSL with its defaults and a client that would take anything.
 HANDSHAKE = """
-cd $(mktemp -d /var/tmp/stk.XXXXXX) && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k \
-  -out c -days 1 -subj /CN=x 2>/dev/null
+cd $(mktemp -d /var/tmp/stk.XXXXXX) && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+  -keyout k -out c -days 1 -subj /CN=x 2>/dev/null
 timeout 8 openssl s_server -accept 127.0.0.1:4499 -key k -cert c -www >/dev/null 2>&1 & sleep 1
 for v in tls1_1 tls1_2 tls1_3; do
-  echo Q | OPENSSL_CONF=/dev/null timeout 3 openssl s_client -connect 127.0.0.1:4499 -$v -cipher ALL:@SECLEVEL=0 \
-    >/dev/null 2>&1 && echo $v
+  echo Q | OPENSSL_CONF=/dev/null timeout 3 openssl s_client -connect 127.0.0.1:4499 -$v \
+    -cipher ALL:@SECLEVEL=0 >/dev/null 2>&1 && echo $v
 done; kill $!
 """
 MOUNTS = "findmnt -no OPTIONS --target /tmp; findmnt -no OPTIONS /dev/shm"
