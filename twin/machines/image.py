@@ -48,7 +48,7 @@ def cache() -> Path:
 def build(ledger: Ledger, progress: Progress | None = None) -> Path:
     """The image's directory, made now if the cache lacks it. Raises Fault; never leaves half an image."""
     sources = mirrors()
-    image = cache() / f"image-{_definition(sources)}"
+    image = cache() / f"image-{definition(sources)}"
     if image.is_dir():
         return image
     with _alone(cache()):
@@ -103,7 +103,8 @@ def proxies() -> dict[str, str]:
     return found
 
 
-def _definition(sources: list[str]) -> str:
+def definition(sources: list[str]) -> str:
+    """A digest of everything that makes the image what it is."""
     digest = hashlib.sha256(repr((SUITE, PACKAGES, GROUPS, sources)).encode())
     for part in (_bootstrap, _customise):
         digest.update(inspect.getsource(part).encode())
