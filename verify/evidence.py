@@ -14,9 +14,9 @@ _SECRETS = (
     re.compile(r"(\$(?:y|gy|7|6|5|1|2[aby])\$)[^\s:\"']+"),
     re.compile(r"\b((?:AKIA|ASIA))[A-Z0-9]{16}\b"),
     re.compile(
-        r"(?i)((?:pre[_-]?shared[_-]?key|psk|(?<!lock_)(?<!no)passwd|password|passphrase|secret(?:[_-]?(?:string|binary|access[_-]?key|key))?"
+        r"(?i)((?:pre[_-]?shared[_-]?key|psk|(?<!lock_)(?<!no)(?<!etc/)passwd|password|passphrase|secret(?:[_-]?(?:string|binary|access[_-]?key|key))?"
         r"|(?:session|access|auth)?[_-]?token|api[_-]?key|authorization)"
-        r"[\"']?\s*[:=]\s*)(?:\"[^\"]*\"|'[^']*'|(?:(?:Bearer|Basic)\s+)?[^\s\"',;}]+)"
+        r"[\"']?\s*[:=](?!=)\s*)(?:\"[^\"]*\"|'[^']*'|(?:(?:Bearer|Basic)\s+)?[^\s\"',;}]+)"
     ),
 )
 
