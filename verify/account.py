@@ -37,6 +37,7 @@ class Account:
         self._session: Any = boto3.session.Session(region_name=region)
         self._clients: dict[tuple[str, str], Any] = {}
         self._answers: dict[str, dict[str, Any] | AccountFault | None] = {}
+        self._shown: dict[str, str] = {}
 
     def read(
         self,
@@ -63,7 +64,9 @@ class Account:
         if isinstance(answer, AccountFault):
             self._recorder.note(name, str(answer))
             raise answer
-        self._recorder.note(name, "none" if answer is None else json.dumps(answer, default=str))
+        if key not in self._shown:
+            self._shown[key] = "none" if answer is None else json.dumps(answer, default=str)
+        self._recorder.note(name, self._shown[key])
         return answer
 
     def need(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:

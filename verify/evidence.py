@@ -40,7 +40,11 @@ class Recorder:
 
     def note(self, question: str, answer: str | bytes, outcome: str = "") -> None:
         """Note one command or API call with its answer; both are cut and stripped of secrets."""
-        text = answer[: 16 * PART].decode(errors="replace") if isinstance(answer, bytes) else answer
+        # Cut before the search for secrets, which is slow on megabytes, and well behind what is shown, so
+        # that
+        # no secret is cut in two and shown by half.
+        part = answer[: 4 * PART]
+        text = part.decode(errors="replace") if isinstance(part, bytes) else part
         text = redact(text).rstrip()
         if len(text) > PART:
             text = f"{text[:PART]}\n… {len(answer)} characters in all"
