@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fault import WRONG_USE, Fault
-from tests.e2e.program_sample import ACCOUNT, PRELUDE, STACK, Project, clients, emulated, project, steps
+from tests.e2e.program_sample import ACCOUNT, STACK, Project, clients, emulated, project, steps
 from twin import program
 from twin.program import handlers, wire
 from twin.program.state import Record, State, locked

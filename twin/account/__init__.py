@@ -1,7 +1,8 @@
 """The emulated AWS account of one stack: moto's server with our extensions, in a process of its own.
 
-`start` starts it or finds it running; `stop` ends it. It listens on loopback only, survives the command that started
-it, and is in the twin's ledger before it is used. Everything it holds is in memory and ends with it.
+`start` starts it or finds it running; `stop` ends it. It listens on loopback only, survives the command
+that started it, and is in the twin's ledger before it is used. Everything it holds is in memory and ends
+with it.
 """
 
 from __future__ import annotations
@@ -50,7 +51,13 @@ class Image:
 
 
 def start(
-    stack: str, account: str, region: str, root: Path | None = None, *, port: int = 0, image: Image | None = None
+    stack: str,
+    account: str,
+    region: str,
+    root: Path | None = None,
+    *,
+    port: int = 0,
+    image: Image | None = None,
 ) -> Account:
     """Start the account of a stack, or return it when it is running already.
 

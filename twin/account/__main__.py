@@ -1,4 +1,5 @@
-"""The account's own process: `python -m twin.account --stack … --account … --region … --port … --image … --home …`."""
+"""The account's own process: `python -m twin.account --stack … --account … --region … --port … --image …
+--home …`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Creations that can be repeated: the same token gets the first answer again.
 
-AWS has this as the ClientToken of many calls. Here it holds for every call, so that a program killed between "the
-account made it" and "the state knows it" finds the same resource on its next run instead of making a second one.
+AWS has this as the ClientToken of many calls. Here it holds for every call, so that a program killed
+between "the account made it" and "the state knows it" finds the same resource on its next run instead of
+making a second one.
 """
 
 from __future__ import annotations

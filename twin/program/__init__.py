@@ -1,7 +1,7 @@
 """Runs the Pulumi program, unchanged, against the emulated account.
 
-`run(stack, account, mode)` is the door: "up" makes what the program says, "preview" says what up would do, "down"
-removes everything that up made.
+`run(stack, account, mode)` is the door: "up" makes what the program says, "preview" says what up would do,
+"down" removes everything that up made.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -66,21 +67,35 @@ def run(
 ) -> Run:
     """Host the program of `root` for a stack.
 
-    `on_step(urn, step, type)` is called from many threads. Raises Fault: a resource that could not be made, a program
+    `on_step(urn, step, type)` is called from many threads, one call at a time. Raises Fault: a resource that could not be made, a program
     that failed, a project that cannot be read. Whatever was made before the failure is in the state.
     """
-    root = root.resolve()
+    root, on_step = root.resolve(), _one_at_a_time(on_step)
     folder = (build or root / "build").resolve() / "region" / stack
     if account is None and mode != "preview":
-        raise fault.Fault(f"{mode} {stack}: no account", f"{mode} needs an emulated account", "start the account")
+        raise fault.Fault(
+            f"{mode} {stack}: no account", f"{mode} needs an emulated account", "start the account"
+        )
     with states.locked(folder):
         state, remark = states.State.load(folder, account.born if account else "none")
         remarks = (remark,) if remark else ()
         clients = _clients(account) if account else None
         if mode == "down":
-            assert clients is not None  # noqa: S101 - checked above
+            assert clients is not None
             return _down(state, clients, on_step, remarks)
         return _program(load(root, stack), stack, state, clients, mode == "preview", on_step, remarks)
+
+
+def _one_at_a_time(on_step: OnStep | None) -> OnStep | None:
+    if on_step is None:
+        return None
+    lock = threading.Lock()
+
+    def call(urn: str, step: str, kind: str) -> None:
+        with lock:
+            on_step(urn, step, kind)
+
+    return call
 
 
 def _clients(account: Account) -> Clients:
@@ -126,7 +141,7 @@ def _program(
             code = _child(project, stack, host.address, preview, state.folder)
         _raise_failures(host, code, state.folder)
         if not preview:
-            assert clients is not None  # noqa: S101
+            assert clients is not None
             _remove_leftovers(engine, state, clients)
     finally:
         if not preview:

@@ -40,7 +40,9 @@ class Clients:
 
     def _make(self, service: str, region: str) -> Any:
         key, secret = self._credentials
-        control = service == "s3control"  # see twin/account: the account's number must not reach the host name
+        control = (
+            service == "s3control"
+        )  # see twin/account: the account's number must not reach the host name
         client = self._session.create_client(
             service,
             region_name=region,

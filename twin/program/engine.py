@@ -1,7 +1,7 @@
 """Decides, for each registered resource, what has to happen, and does it.
 
-One instance per run. Called by many threads at once, one per registration; a resource's own record is touched by its
-own thread only.
+One instance per run. Called by many threads at once, one per registration; a resource's own record is
+touched by its own thread only.
 """
 
 from __future__ import annotations
@@ -76,7 +76,13 @@ class Engine:
         preview: bool,
         on_step: Callable[[str, str, str], None] | None = None,
     ) -> None:
-        self.project, self.stack, self.state, self.clients, self.preview = project, stack, state, clients, preview
+        self.project, self.stack, self.state, self.clients, self.preview = (
+            project,
+            stack,
+            state,
+            clients,
+            preview,
+        )
         self.seen: dict[str, Registration] = {}
         self.steps: list[Step] = []
         self.planned: list[Plain] = []
@@ -171,7 +177,9 @@ class Engine:
             )
         inputs = wire.reveal(request.inputs)
         if wire.has_unknown(inputs):
-            raise fault.Fault(f"{urn}: settings unknown before creation", "a provider is pinned", "use plain values")
+            raise fault.Fault(
+                f"{urn}: settings unknown before creation", "a provider is pinned", "use plain values"
+            )
         self.providers[urn] = provider.read(urn, inputs, self.clients)
         old = self.state.records.get(urn)
         identity = old.id if old else secrets.token_hex(16)
@@ -207,7 +215,9 @@ class Engine:
                 "add it under twin/program/handlers/",
             )
         if request.import_id:
-            raise fault.Fault(f"{urn}: import", "the twin makes resources, it does not import", "drop import_")
+            raise fault.Fault(
+                f"{urn}: import", "the twin makes resources, it does not import", "drop import_"
+            )
         chosen = self.provider_of(request.provider, urn)
         old = self.state.records.get(urn)
         effective = self._effective(spec, request, chosen, old)
@@ -246,11 +256,17 @@ class Engine:
     def _call(
         self, urn: str, request: Registration, spec: Spec, effective: Plain, chosen: provider.Provider
     ) -> Call:
-        assert self.clients is not None  # noqa: S101
+        assert self.clients is not None
         plain = wire.reveal(effective)
         tags = plain.get("tagsAll") or {}
         return Call(
-            self.clients, str(plain.get("region") or chosen.region), urn, request.name, plain, tags, type=spec.type
+            self.clients,
+            str(plain.get("region") or chosen.region),
+            urn,
+            request.name,
+            plain,
+            tags,
+            type=spec.type,
         )
 
     def _decide(
@@ -324,7 +340,7 @@ class Engine:
         """What a preview may say: a new resource's computed outputs stay unknown."""
         self.note(urn, decision, request.type)
         spec = handlers.find(request.type)
-        assert spec is not None  # noqa: S101
+        assert spec is not None
         keeps = decision in {"same", "update"} and old is not None
         outputs = effective if not keeps else {**(live or {}), **effective}
         return Registered(urn, old.id if keeps and old else "", self._guarded(spec, request, outputs))

@@ -63,7 +63,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):  # type: ignore[misc]
     def RegisterResourceOutputs(self, request: Any, _context: Any) -> Any:
         """The stack's outputs are kept; a component's outputs have no effect outside the program."""
         if f"::{STACK_TYPE}::" in request.urn:
-            self.gathered.outputs = wire.from_struct(request.outputs)
+            self.gathered.outputs = wire.from_outputs(request.outputs)
         return empty_pb2.Empty()
 
     def ReadResource(self, request: Any, context: Any) -> Any:
@@ -72,7 +72,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):  # type: ignore[misc]
         def work() -> Any:
             outputs = self._read(request)
             urn = f"urn:pulumi:{self.engine.stack}::{self.engine.project}::{request.type}::{request.name}"
-            return resource_pb2.ReadResourceResponse(urn=urn, id=request.id, properties=wire.to_struct(outputs))
+            return resource_pb2.ReadResourceResponse(
+                urn=urn, id=request.id, properties=wire.to_struct(outputs)
+            )
 
         return self._guard(work, context)
 
@@ -80,7 +82,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):  # type: ignore[misc]
         spec = handlers.find(request.type)
         chosen = self.engine.provider_of(request.provider, f"read {request.type} {request.id}")
         if spec is None or self.engine.clients is None:
-            raise fault.Fault(f"read {request.type}: no handler", "a type is known or refused", "add a handler")
+            raise fault.Fault(
+                f"read {request.type}: no handler", "a type is known or refused", "add a handler"
+            )
         inputs = wire.reveal(wire.from_struct(request.properties))
         call = Call(self.engine.clients, chosen.region, "", request.name, inputs, {}, type=request.type)
         outputs = spec.look(call, request.id)
@@ -110,7 +114,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):  # type: ignore[misc]
             self._abort(failure, context)
         except Exception as error:
             self._abort(
-                fault.Fault(f"{type(error).__name__}: {error}", "the twin could not cope", "see the traceback"),
+                fault.Fault(
+                    f"{type(error).__name__}: {error}", "the twin could not cope", "see the traceback"
+                ),
                 context,
             )
 

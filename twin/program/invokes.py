@@ -14,12 +14,23 @@ Plain = dict[str, Any]
 
 def _caller(clients: Clients, _region: str, _args: Plain) -> Plain:
     found = clients.client("sts").get_caller_identity()
-    return {"accountId": found["Account"], "arn": found["Arn"], "userId": found["UserId"], "id": found["Account"]}
+    return {
+        "accountId": found["Account"],
+        "arn": found["Arn"],
+        "userId": found["UserId"],
+        "id": found["Account"],
+    }
 
 
 def _region(_clients: Clients, region: str, args: Plain) -> Plain:
     name = args.get("region") or region
-    return {"id": name, "name": name, "region": name, "endpoint": f"ec2.{name}.amazonaws.com", "description": name}
+    return {
+        "id": name,
+        "name": name,
+        "region": name,
+        "endpoint": f"ec2.{name}.amazonaws.com",
+        "description": name,
+    }
 
 
 def _partition(_clients: Clients, _region: str, _args: Plain) -> Plain:
@@ -36,7 +47,12 @@ def _zones(clients: Clients, region: str, args: Plain) -> Plain:
     wanted = args.get("state")
     kept = [zone for zone in found if wanted is None or zone["State"] == wanted]
     names = [zone["ZoneName"] for zone in kept]
-    return {"id": region, "names": names, "zoneIds": [zone["ZoneId"] for zone in kept], "groupNames": [region]}
+    return {
+        "id": region,
+        "names": names,
+        "zoneIds": [zone["ZoneId"] for zone in kept],
+        "groupNames": [region],
+    }
 
 
 def _ami(clients: Clients, region: str, args: Plain) -> Plain:
@@ -63,8 +79,12 @@ def answer(token: str, clients: Clients | None, region: str, args: Plain) -> Pla
     function = TABLE.get(token)
     if function is None:
         raise fault.Fault(
-            f"invoke {token}", "the twin answers " + ", ".join(sorted(TABLE)), "add it to twin/program/invokes.py"
+            f"invoke {token}",
+            "the twin answers " + ", ".join(sorted(TABLE)),
+            "add it to twin/program/invokes.py",
         )
     if clients is None:
-        raise fault.Fault(f"invoke {token}", "a preview without an account cannot look things up", "start the twin")
+        raise fault.Fault(
+            f"invoke {token}", "a preview without an account cannot look things up", "start the twin"
+        )
     return function(clients, region, args)

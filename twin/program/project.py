@@ -23,7 +23,9 @@ class Project:
 
 def load(root: Path, stack: str) -> Project:
     """Read both files. Raises Fault when one is missing or holds an encrypted value."""
-    declared = _mapping(root / "Pulumi.yaml", "a Pulumi project has a Pulumi.yaml", "run in the project's folder")
+    declared = _mapping(
+        root / "Pulumi.yaml", "a Pulumi project has a Pulumi.yaml", "run in the project's folder"
+    )
     stacks = ", ".join(sorted(p.name[7:-5] for p in root.glob("Pulumi.*.yaml"))) or "none"
     chosen = _mapping(root / f"Pulumi.{stack}.yaml", "a stack has a file", f"stacks here: {stacks}")
     name = str(declared.get("name") or "")
@@ -52,7 +54,9 @@ def _mapping(path: Path, rule: str, fix: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise fault.Fault(f"{path.name}: not found in {path.parent}", rule, fix) from None
     except yaml.YAMLError as error:
-        raise fault.Fault(f"{path.name}: {' '.join(str(error).split())}", "it is YAML", "correct the line") from None
+        raise fault.Fault(
+            f"{path.name}: {' '.join(str(error).split())}", "it is YAML", "correct the line"
+        ) from None
     if not isinstance(data, dict):
         raise fault.Fault(f"{path.name}: not a mapping", "it is a mapping", "see Pulumi's documentation")
     return data

@@ -13,7 +13,15 @@ from twin.program.aws import Clients
 TYPE = "pulumi:providers:aws"
 # Connection details of a real account: they choose how to log in, not what is made.
 _CONNECTION = frozenset(
-    {"accessKey", "secretKey", "token", "profile", "sharedConfigFiles", "sharedCredentialsFiles", "maxRetries"}
+    {
+        "accessKey",
+        "secretKey",
+        "token",
+        "profile",
+        "sharedConfigFiles",
+        "sharedCredentialsFiles",
+        "maxRetries",
+    }
     | {"retryMode", "skipCredentialsValidation", "skipMetadataApiCheck", "skipRegionValidation"}
     | {"skipRequestingAccountId", "s3UsePathStyle", "useFipsEndpoint", "useDualstackEndpoint", "version"}
 )
@@ -39,7 +47,9 @@ def read(urn: str, inputs: Mapping[str, Any], clients: Clients | None) -> Provid
             "leave them out, or give the twin a meaning for them in twin/program/provider.py",
         )
     if not plain.get("region"):
-        raise fault.Fault(f"{urn}: no region", "every provider names its region", "set region= on the provider")
+        raise fault.Fault(
+            f"{urn}: no region", "every provider names its region", "set region= on the provider"
+        )
     allowed = [str(item) for item in plain.get("allowedAccountIds") or []]
     if not allowed:
         raise fault.Fault(

@@ -36,7 +36,9 @@ class Removal:
         with ThreadPoolExecutor(max_workers=16) as pool:
             while left:
                 wave = _leaves(left)
-                for key, failure in zip(wave, pool.map(lambda k: self._try(left[k], drop), wave), strict=True):
+                for key, failure in zip(
+                    wave, pool.map(lambda k: self._try(left[k], drop), wave), strict=True
+                ):
                     record = left.pop(key)
                     if failure is not None:
                         failures.append(failure)
@@ -67,7 +69,9 @@ class Removal:
     def _delete(self, record: Record) -> None:
         spec = handlers.find(record.type)
         if spec is None:
-            raise fault.Fault(f"{record.urn}: no handler to delete {record.type}", "the state names it", "make down")
+            raise fault.Fault(
+                f"{record.urn}: no handler to delete {record.type}", "the state names it", "make down"
+            )
         region = str(record.inputs.get("region") or self.clients.region)
         call = Call(self.clients, region, record.urn, record.name, dict(record.inputs), {}, type=record.type)
         call.ending = self.ending

@@ -1,7 +1,8 @@
-"""The program's own process: `python -m twin.program.runner`. Runs `__main__.py` unchanged, with the real SDK.
+"""The program's own process: `python -m twin.program.runner`. Runs `__main__.py` unchanged, with the real
+SDK.
 
-It reads where to connect from the environment (STOCKADE_HOST_*), sets up the SDK as Pulumi's language host does, and
-ends with the program. It dies with the process that started it.
+It reads where to connect from the environment (STOCKADE_HOST_*), sets up the SDK as Pulumi's language host
+does, and ends with the program. It dies with the process that started it.
 """
 
 from __future__ import annotations

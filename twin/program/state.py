@@ -1,8 +1,9 @@
 """What the twin made, as the program sees it: one record per URN, written as it happens.
 
 `state.json` is a snapshot replaced atomically; between snapshots every change is one line appended to
-`state.journal.jsonl`. A process killed at any moment leaves at most one torn last line, which loading ignores. A
-creation is announced (`pending`) before it starts, so that the next run can finish it instead of making a second one.
+`state.journal.jsonl`. A process killed at any moment leaves at most one torn last line, which loading
+ignores. A creation is announced (`pending`) before it starts, so that the next run can finish it instead of
+making a second one.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ class State:
         if data["born"] != born:
             journal.unlink(missing_ok=True)
             snapshot.unlink()
-            remark = f"state of {len(data['resources'])} resources discarded: their emulated account has ended"
+            remark = (
+                f"state of {len(data['resources'])} resources discarded: their emulated account has ended"
+            )
             return cls(folder, born), remark
         state = cls(folder, born, salt=data["salt"])
         state.records = {item["urn"]: Record(**item) for item in data["resources"]}

@@ -1,8 +1,8 @@
 """Values between the SDK's protobuf structs and plain Python, with secrets and unknowns kept apart.
 
-Plain values become dict, list, str, bool, int, float. A secret becomes `Secret(value)`, a value that a preview cannot
-know becomes `UNKNOWN`. An output value is unwrapped (known, secret or not); a resource reference becomes the
-resource's id, which is what a provider gets to see.
+Plain values become dict, list, str, bool, int, float. A secret becomes `Secret(value)`, a value that a
+preview cannot know becomes `UNKNOWN`. An output value is unwrapped (known, secret or not); a resource
+reference becomes the resource's id, which is what a provider gets to see.
 """
 
 from __future__ import annotations
@@ -44,8 +44,24 @@ class Secret:
 
 
 def from_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
-    """Properties as they came over the wire; null values are left out, as the engine does."""
-    return {key: plain for key, value in struct.fields.items() if (plain := _from_value(value)) is not None}
+    """Properties as they came over the wire, null values (inputs that were not given) left out at any depth."""
+    found: dict[str, Any] = _without_null(from_outputs(struct))
+    return found
+
+
+def from_outputs(struct: struct_pb2.Struct) -> dict[str, Any]:
+    """The same with null values kept: in a stack's outputs `null` is a statement."""
+    return {key: _from_value(value) for key, value in struct.fields.items()}
+
+
+def _without_null(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return Secret(_without_null(value.value))
+    if isinstance(value, Mapping):
+        return {key: _without_null(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_null(item) for item in value]
+    return value
 
 
 def _from_value(value: struct_pb2.Value) -> Any:
@@ -66,7 +82,7 @@ def _from_special(struct: struct_pb2.Struct) -> Any:
     fields = struct.fields
     signature = fields[_SIGNATURE].string_value if _SIGNATURE in fields else None
     if signature is None:
-        return from_struct(struct)
+        return from_outputs(struct)
     if signature == rpc._special_secret_sig:
         return Secret(_from_value(fields["value"]))
     if signature == rpc._special_output_value_sig:

@@ -1,7 +1,7 @@
 """Elastic IPs that can be routed: moto draws them from 127.0.0.0/8, which never leaves a machine.
 
-They come from 198.18.0.0/15 instead, the range for tests between networks (RFC 2544, appendix C.2.2; RFC 6890):
-the twin's nodes answer there with real packets, and nothing on the real internet ever has such an address.
+They come from 198.18.0.0/15 instead, the range for tests between networks (RFC 2544, appendix C.2.2). The
+twin's nodes answer there with real packets, and nothing on the real internet ever has such an address.
 """
 
 from __future__ import annotations

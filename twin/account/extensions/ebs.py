@@ -1,7 +1,7 @@
 """EBS: encryption by default takes effect on new volumes; the default key can be read and reset.
 
-Amazon EBS User Guide, "Encryption by default": with it on, every new volume is encrypted, with the default key of the
-region unless a key is named; the default key is the AWS managed `aws/ebs` until another is set.
+Amazon EBS User Guide, "Encryption by default": with it on, every new volume is encrypted, with the default
+key of the region unless a key is named; the default key is the AWS managed `aws/ebs` until another is set.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What AWS removes together with a resource, and moto leaves behind.
 
-EC2 API reference: the primary interface of an instance goes with it (RunInstances, DeleteOnTermination is true unless
-said otherwise); a NAT gateway's interface goes with the gateway and its address is released from it
-(DeleteNatGateway); a VPC's default network ACL goes with the VPC (DeleteVpc).
+EC2 API reference: the primary interface of an instance goes with it (RunInstances, DeleteOnTermination is
+true unless said otherwise); a NAT gateway's interface goes with the gateway and its address is released
+from it (DeleteNatGateway); a VPC's default network ACL goes with the VPC (DeleteVpc).
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ def _end_interfaces_with_instances() -> None:
     run = EC2Response.run_instances
 
     def run_instances(self: Any) -> Any:
-        asked = {int(nic.get("DeviceIndex", 0)): nic for nic in self._get_param("NetworkInterfaces", []) or []}
+        asked = {
+            int(nic.get("DeviceIndex", 0)): nic for nic in self._get_param("NetworkInterfaces", []) or []
+        }
         answer = run(self)
         for instance in answer.result.instances:
             for index, nic in instance.nics.items():

@@ -1,6 +1,7 @@
 """VPC endpoints: DNS options and address type are kept; private DNS can be changed.
 
-EC2 API reference, CreateVpcEndpoint, ModifyVpcEndpoint and VpcEndpoint: DnsOptions, IpAddressType, PrivateDnsEnabled.
+EC2 API reference, CreateVpcEndpoint, ModifyVpcEndpoint and VpcEndpoint: DnsOptions, IpAddressType,
+PrivateDnsEnabled.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """KMS: the rotation period is kept and given back.
 
-KMS API reference, EnableKeyRotation and GetKeyRotationStatus: 90 to 2560 days, 365 unless said otherwise; the next
-rotation is one period after rotation was enabled.
+KMS API reference, EnableKeyRotation and GetKeyRotationStatus: 90 to 2560 days, 365 unless said otherwise;
+the next rotation is one period after rotation was enabled.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def install() -> None:
         if answer["KeyRotationEnabled"]:
             days = getattr(key, "rotation_days", _DEFAULT_DAYS)
             answer["RotationPeriodInDays"] = days
-            answer["NextRotationDate"] = unix_time(getattr(key, "rotation_from", utcnow()) + timedelta(days=days))
+            answer["NextRotationDate"] = unix_time(
+                getattr(key, "rotation_from", utcnow()) + timedelta(days=days)
+            )
         return json.dumps(answer)
 
     KmsResponse.enable_key_rotation = enable_key_rotation

@@ -1,7 +1,7 @@
 """A launch template's own tags are not part of its data.
 
-EC2 API reference, CreateLaunchTemplate: TagSpecifications beside LaunchTemplateData tags the template; those inside
-the data tag what is launched. moto adds the former to the latter.
+EC2 API reference, CreateLaunchTemplate: TagSpecifications beside LaunchTemplateData tags the template;
+those inside the data tag what is launched. moto adds the former to the latter.
 """
 
 from __future__ import annotations

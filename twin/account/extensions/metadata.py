@@ -1,8 +1,9 @@
 """Instances take what their launch template and the region's metadata defaults say.
 
-moto keeps a template but applies only its image and tags. EC2 User Guide: parameters of the request override those of
-the template ("Launch instances from a launch template"); metadata options come from the request, else the template,
-else the account's defaults ("Order of precedence for instance metadata options").
+moto keeps a template but applies only its image and tags. EC2 User Guide: parameters of the request
+override those of the template ("Launch instances from a launch template"); metadata options come from the
+request, else the template, else the account's defaults ("Order of precedence for instance metadata
+options").
 """
 
 from __future__ import annotations
@@ -15,7 +16,11 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.responses import EC2Response
 
 # ModifyInstanceMetadataDefaults: the value that removes a preference.
-_NO_PREFERENCE = {"HttpTokens": "no-preference", "HttpEndpoint": "no-preference", "InstanceMetadataTags": "no-preference"}
+_NO_PREFERENCE = {
+    "HttpTokens": "no-preference",
+    "HttpEndpoint": "no-preference",
+    "InstanceMetadataTags": "no-preference",
+}
 _NAMES = ("HttpTokens", "HttpPutResponseHopLimit", "HttpEndpoint", "InstanceMetadataTags")
 
 

@@ -1,7 +1,7 @@
 """Block public access for AMIs and snapshots, readable and effective.
 
-EC2 API reference: EnableImageBlockPublicAccess, EnableSnapshotBlockPublicAccess and their Get and Disable forms.
-Sharing what is blocked is refused with OperationNotPermitted.
+EC2 API reference: EnableImageBlockPublicAccess, EnableSnapshotBlockPublicAccess and their Get and Disable
+forms. Sharing what is blocked is refused with OperationNotPermitted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ def install() -> None:
     EC2Response.enable_snapshot_block_public_access = _enable("snapshot", _SNAPSHOT_STATES, "State")
     EC2Response.disable_snapshot_block_public_access = _disable("snapshot", "State")
     EC2Response.get_snapshot_block_public_access_state = _get("snapshot", "State")
-    EC2Response.enable_image_block_public_access = _enable("image", _IMAGE_STATES, "ImageBlockPublicAccessState")
+    EC2Response.enable_image_block_public_access = _enable(
+        "image", _IMAGE_STATES, "ImageBlockPublicAccessState"
+    )
     EC2Response.disable_image_block_public_access = _disable("image", "ImageBlockPublicAccessState")
     EC2Response.get_image_block_public_access_state = _get("image", "ImageBlockPublicAccessState")
     _refuse_sharing()
@@ -40,7 +42,9 @@ def _enable(what: str, allowed: set[str], member: str) -> Any:
     def enable(self: Any) -> ActionResult:
         wanted = self._get_param(parameter)
         if wanted not in allowed:
-            raise EC2ClientError("InvalidParameterValue", f"Value ({wanted}) for parameter {parameter} is invalid.")
+            raise EC2ClientError(
+                "InvalidParameterValue", f"Value ({wanted}) for parameter {parameter} is invalid."
+            )
         _states(self.ec2_backend)[what] = wanted
         return ActionResult({member: wanted})
 
@@ -68,7 +72,9 @@ def _refuse_sharing() -> None:
 
     def add_create_volume_permission(self: Any, snapshot_id: str, **kwargs: Any) -> None:
         if "all" in (kwargs.get("groups") or []) and "snapshot" in _states(self):
-            raise EC2ClientError("OperationNotPermitted", "Public sharing of snapshots is blocked in this Region.")
+            raise EC2ClientError(
+                "OperationNotPermitted", "Public sharing of snapshots is blocked in this Region."
+            )
         share(self, snapshot_id, **kwargs)
 
     def modify_image_attribute(self: Any) -> Any:

@@ -1,7 +1,8 @@
 """S3: who may deliver access logs is read from a policy of any legal shape.
 
-moto looks at PutBucketLogging's target policy but breaks on `"Principal": "*"` and on lists. IAM JSON policy grammar:
-Principal is "*" or a map whose values are text or lists; Action and Resource are text or lists.
+moto looks at PutBucketLogging's target policy but breaks on `"Principal": "*"` and on lists. IAM JSON
+policy grammar: Principal is "*" or a map whose values are text or lists; Action and Resource are text or
+lists.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ def may_deliver(target_bucket: Any, target_prefix: str | None) -> bool:
     if not target_bucket.policy:
         return False
     wanted = f"arn:{target_bucket.partition}:s3:::{target_bucket.name}/{target_prefix or ''}log"
-    return any(_allows(statement, wanted) for statement in _listed(json.loads(target_bucket.policy)["Statement"]))
+    return any(
+        _allows(statement, wanted) for statement in _listed(json.loads(target_bucket.policy)["Statement"])
+    )
 
 
 def _allows(statement: dict[str, Any], resource: str) -> bool:

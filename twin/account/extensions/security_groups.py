@@ -1,7 +1,8 @@
 """Security groups: the default group's own rule, and descriptions of every kind of rule.
 
-Amazon VPC User Guide, "Default security groups for your VPCs": inbound, all protocols and ports, source the group
-itself; outbound, everything. EC2 API reference, SecurityGroupRule: a description whatever the source is.
+Amazon VPC User Guide, "Default security groups for your VPCs": inbound, all protocols and ports, source the
+group itself; outbound, everything. EC2 API reference, SecurityGroupRule: a description whatever the source
+is.
 """
 
 from __future__ import annotations
@@ -19,9 +20,8 @@ def install() -> None:
     def create_security_group(self: Any, *args: Any, **kwargs: Any) -> Any:
         group = original(self, *args, **kwargs)
         if kwargs.get("is_default"):
-            self.authorize_security_group_ingress(
-                group.id, "-1", None, None, [], [{"GroupId": group.id, "UserId": group.owner_id}]
-            )
+            own = [{"GroupId": group.id, "UserId": group.owner_id}]
+            self.authorize_security_group_ingress(group.id, "-1", None, None, [], source_groups=own)
         return group
 
     SecurityGroupBackend.create_security_group = create_security_group
@@ -30,7 +30,7 @@ def install() -> None:
 def _keep_descriptions() -> None:
     original = SecurityGroupRule.__init__
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - it takes that method's place
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
         listed = kwargs.get("prefix_list_id", args[7] if len(args) > 7 else None) or {}
         self.prefix_list_description = listed.get("Description")

@@ -1,8 +1,9 @@
 """Site-to-Site VPN: everything the caller sets is kept and given back; route propagation; static routes.
 
-Shapes are those of the EC2 API reference (CreateVpnConnection, DescribeVpnConnections, ModifyVpnTunnelOptions,
-EnableVgwRoutePropagation). What AWS would choose by itself is chosen here: outside addresses, inside ranges, keys.
-Nothing dials these tunnels, so their telemetry says DOWN, as a new connection's does.
+Shapes are those of the EC2 API reference (CreateVpnConnection, DescribeVpnConnections,
+ModifyVpnTunnelOptions, EnableVgwRoutePropagation). What AWS would choose by itself is chosen here: outside
+addresses, inside ranges, keys. Nothing dials these tunnels, so their telemetry says DOWN, as a new
+connection's does.
 """
 
 from __future__ import annotations
@@ -25,13 +26,16 @@ from moto.secretsmanager.models import secretsmanager_backends
 
 from twin.account.extensions.vpn_document import customer_configuration
 
-# RFC 2544's block: never routed, so no tunnel of the emulation can be mistaken for a real endpoint.
-_OUTSIDE = ipaddress.ip_network("198.18.0.0/16")
+# The upper half of RFC 2544's block: never routed, so no tunnel can be mistaken for a real endpoint; elastic
+# addresses come from the lower half (see addresses.py).
+_OUTSIDE = ipaddress.ip_network("198.19.0.0/16")
 # Tunnel options reference: a /30 of 169.254.0.0/16, except these.
 _RESERVED = {ipaddress.ip_network(f"169.254.{third}.0/30") for third in (0, 1, 2, 3, 4, 5)} | {
     ipaddress.ip_network("169.254.169.252/30")
 }
-_INSIDE = (net for net in ipaddress.ip_network("169.254.0.0/16").subnets(new_prefix=30) if net not in _RESERVED)
+_INSIDE = (
+    net for net in ipaddress.ip_network("169.254.0.0/16").subnets(new_prefix=30) if net not in _RESERVED
+)
 _outside = itertools.count(10)
 _lock = threading.Lock()
 # User guide: 8 to 64 characters, alphanumeric, period and underscore, not starting with zero.
@@ -144,7 +148,9 @@ def modify_vpn_tunnel_options(self: Any) -> ActionResult:
         vault = secretsmanager_backends[self.current_account][self.region]
         kept = json.loads(vault.get_secret_value(connection.pre_shared_key_arn, "", "")["SecretString"])
         kept[outside] = changes.pop("PreSharedKey")
-        vault.put_secret_value(connection.pre_shared_key_arn, json.dumps(kept), None, secrets.token_hex(16), [])
+        vault.put_secret_value(
+            connection.pre_shared_key_arn, json.dumps(kept), None, secrets.token_hex(16), []
+        )
     tunnel.update(changes)
     return ActionResult({"VpnConnection": connection})
 

@@ -72,7 +72,6 @@ def _inline(entry: Plain) -> Plain:
     }
 
 
-
 def _acl_facts(call: Call, identity: str, item: Plain) -> Plain:
     facts: Plain = {"arn": call.arn("ec2", f"network-acl/{identity}"), "defaultNetworkAclId": identity}
     facts["subnetIds"] = [association["SubnetId"] for association in item["Associations"]]
@@ -87,7 +86,10 @@ def _acl_facts(call: Call, identity: str, item: Plain) -> Plain:
 def _as_written(wanted: list[Plain], found: list[Plain]) -> list[Plain]:
     # the program may say "tcp" where EC2 says "6"; same numbers, same rule
     words = {(rule.get("ruleNo"), number(rule["protocol"])): rule["protocol"] for rule in wanted}
-    return [{**rule, "protocol": words.get((rule["ruleNo"], rule["protocol"]), rule["protocol"])} for rule in found]
+    return [
+        {**rule, "protocol": words.get((rule["ruleNo"], rule["protocol"]), rule["protocol"])}
+        for rule in found
+    ]
 
 
 def stand_before(call: Call, subnet: str, acl: str) -> str:
@@ -157,7 +159,9 @@ class AclRule(Spec):
         given = call.inputs
         found = _acl(call, given["networkAclId"])
         for entry in found["Entries"] if found else []:
-            if entry["RuleNumber"] == int(given["ruleNumber"]) and entry["Egress"] == bool(given.get("egress")):
+            if entry["RuleNumber"] == int(given["ruleNumber"]) and entry["Egress"] == bool(
+                given.get("egress")
+            ):
                 return dict(entry)
         return None
 

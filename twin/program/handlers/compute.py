@@ -16,9 +16,7 @@ class LaunchTemplate(Spec):
     """A template; every change of its data is a new version."""
 
     def _data(self, client: Any, call: Call) -> Plain:
-        rest = {
-            k: v for k, v in call.inputs.items() if k not in _TEMPLATE_OWN and k not in self.known_inputs
-        }
+        rest = {k: v for k, v in call.inputs.items() if k not in _TEMPLATE_OWN and k not in self.known_inputs}
         given = {"launchTemplateData": rest}
         data: Plain = to_aws(client, "create_launch_template", given, _TEMPLATE_NAMES)["LaunchTemplateData"]
         return data
@@ -65,7 +63,8 @@ def _template_facts(call: Call, identity: str, item: Plain) -> Plain:
     facts: Plain = to_pulumi(data)
     facts["vpcSecurityGroupIds"] = facts.pop("securityGroupIds", [])
     facts["tagSpecifications"] = [
-        {"resourceType": spec["ResourceType"], "tags": tags_of(spec)} for spec in data.get("TagSpecifications", [])
+        {"resourceType": spec["ResourceType"], "tags": tags_of(spec)}
+        for spec in data.get("TagSpecifications", [])
     ]
     return facts | {
         "arn": call.arn("ec2", f"launch-template/{identity}"),
@@ -85,7 +84,15 @@ _INSTANCE_NAMES = {
     "id": "LaunchTemplateId",
     "name": "LaunchTemplateName",
 }
-_VOLUME_NAMES = ("volumeSize", "volumeType", "encrypted", "kmsKeyId", "iops", "throughput", "deleteOnTermination")
+_VOLUME_NAMES = (
+    "volumeSize",
+    "volumeType",
+    "encrypted",
+    "kmsKeyId",
+    "iops",
+    "throughput",
+    "deleteOnTermination",
+)
 _CHANGEABLE = frozenset(
     {"tags", "tagsAll", "metadataOptions", "vpcSecurityGroupIds", "sourceDestCheck", "monitoring"}
     | {"disableApiTermination", "disableApiStop"}
@@ -98,7 +105,13 @@ class Instance(Spec):
 
     def create_params(self, client: Any, call: Call) -> Plain:
         """RunInstances, exactly one."""
-        special = {"rootBlockDevice", "ebsBlockDevices", "iamInstanceProfile", "monitoring", "sourceDestCheck"}
+        special = {
+            "rootBlockDevice",
+            "ebsBlockDevices",
+            "iamInstanceProfile",
+            "monitoring",
+            "sourceDestCheck",
+        }
         special |= {"availabilityZone", "tenancy", "associatePublicIpAddress", "volumeTags"}
         known = special | self.write_only | self.known_inputs
         parameters = to_aws(
@@ -237,7 +250,9 @@ def _template_of(call: Call, item: Plain) -> Plain | None:
     wanted = call.inputs.get("launchTemplate") or {}
     version = tags["aws:ec2launchtemplate:version"]
     if str(wanted.get("version", "")).startswith("$"):
-        version = wanted["version"]  # the instance keeps the number it was launched with; the wish stays a word
+        version = wanted[
+            "version"
+        ]  # the instance keeps the number it was launched with; the wish stays a word
     return {"id": identity, "version": version, "name": wanted.get("name")}
 
 
@@ -272,7 +287,9 @@ SPECS = (
         delete_by="LaunchTemplateId",
         tag_kind="launch-template",
         name_input="name",
-        write_only=frozenset({"updateDefaultVersion"}),  # how a change is made, not a property of the template
+        write_only=frozenset(
+            {"updateDefaultVersion"}
+        ),  # how a change is made, not a property of the template
         more=_template_facts,
     ),
     Instance(

@@ -105,7 +105,11 @@ class DefaultSecurityGroup(Spec):
     def make(self, call: Call) -> str:
         """The VPC's default group."""
         groups = the(
-            call, "describe_security_groups", "SecurityGroups", vpc_id=call.inputs["vpcId"], group_name="default"
+            call,
+            "describe_security_groups",
+            "SecurityGroups",
+            vpc_id=call.inputs["vpcId"],
+            group_name="default",
         )
         return str(groups[0]["GroupId"])
 
@@ -200,7 +204,9 @@ SPECS = (
         rename={"name": "GroupName"},
         name_input="name",
         defaults={"description": "Managed by Pulumi"},
-        write_only=frozenset({"revokeRulesOnDelete"}),  # how the provider deletes, not a property of the group
+        write_only=frozenset(
+            {"revokeRulesOnDelete"}
+        ),  # how the provider deletes, not a property of the group
         **_GROUP,
     ),
     DefaultSecurityGroup(type="aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", **_GROUP),

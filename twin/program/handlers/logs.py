@@ -152,7 +152,9 @@ SPECS = (
         max_name=512,
         exclusive=True,
         tags_as="Tags",
-        write_only=frozenset({"recoveryWindowInDays", "forceOverwriteReplicaSecret"}),  # of deletion and replicas
+        write_only=frozenset(
+            {"recoveryWindowInDays", "forceOverwriteReplicaSecret"}
+        ),  # of deletion and replicas
         outputs={"arn": "ARN"},
     ),
     SecretVersion(

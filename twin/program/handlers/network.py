@@ -108,7 +108,9 @@ def _apply_routes(call: Call, identity: str) -> None:
 def set_propagation(call: Call, identity: str) -> None:
     """Make the table learn from exactly the gateways of the input."""
     client = call.client("ec2")
-    found = client.describe_route_tables(RouteTableIds=[identity])["RouteTables"][0].get("PropagatingVgws", [])
+    found = client.describe_route_tables(RouteTableIds=[identity])["RouteTables"][0].get(
+        "PropagatingVgws", []
+    )
     now, wanted = {vgw["GatewayId"] for vgw in found}, set(call.inputs.get("propagatingVgws") or [])
     for gateway in now - wanted:
         client.disable_vgw_route_propagation(GatewayId=gateway, RouteTableId=identity)
@@ -199,7 +201,13 @@ class Endpoint(Spec):
 
     def can_change(self, changed: set[str]) -> bool:
         """What ModifyVpcEndpoint takes."""
-        return changed <= {"policy", "routeTableIds", "subnetIds", "securityGroupIds", "privateDnsEnabled"} | {
+        return changed <= {
+            "policy",
+            "routeTableIds",
+            "subnetIds",
+            "securityGroupIds",
+            "privateDnsEnabled",
+        } | {
             "dnsOptions",
             "tags",
             "tagsAll",
@@ -209,7 +217,11 @@ class Endpoint(Spec):
         """Add and remove what differs."""
         client, parameters = call.client("ec2"), Plain()
         now = self.look(call, identity) or {}
-        words = {"routeTableIds": "RouteTableIds", "subnetIds": "SubnetIds", "securityGroupIds": "SecurityGroupIds"}
+        words = {
+            "routeTableIds": "RouteTableIds",
+            "subnetIds": "SubnetIds",
+            "securityGroupIds": "SecurityGroupIds",
+        }
         for name, word in words.items():
             if name in changed:
                 before, after = set(now.get(name) or []), set(call.inputs.get(name) or [])

@@ -1,4 +1,5 @@
-"""Settings that hold for a whole region or account, each one resource: what is there is switched, never created."""
+"""Settings that hold for a whole region or account, each one resource: what is there is switched, never
+created."""
 
 from __future__ import annotations
 
@@ -172,4 +173,3 @@ SPECS = (
         undo=lambda call: call.client("iam").delete_account_password_policy(),
     ),
 )
-

@@ -111,7 +111,9 @@ class BucketSetting(Spec):
     def make(self, call: Call) -> str:
         """Write the setting."""
         client = call.client("s3")
-        given = {k: v for k, v in call.inputs.items() if k not in self.known_inputs | self.write_only | {"bucket"}}
+        given = {
+            k: v for k, v in call.inputs.items() if k not in self.known_inputs | self.write_only | {"bucket"}
+        }
         for name, member in self.wrap.items():
             given[member] = [given.pop(name)]
         nested = {self.under: given} if self.under else given

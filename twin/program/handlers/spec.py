@@ -1,8 +1,9 @@
 """How a resource type is made, read, changed and removed through boto3.
 
-`Spec` describes the usual case as data: which operation creates, which one reads, where the id is. Input names are
-translated by botocore's own model of the operation (`cidrBlock` → `CidrBlock`), and so is the answer on its way back.
-Types that need more have functions in `after` (settings that have an operation of their own) or a subclass.
+`Spec` describes the usual case as data: which operation creates, which one reads, where the id is. Input
+names are translated by botocore's own model of the operation (`cidrBlock` → `CidrBlock`), and so is the
+answer on its way back. Types that need more have functions in `after` (settings that have an operation of
+their own) or a subclass.
 """
 
 from __future__ import annotations
@@ -276,8 +277,12 @@ def tags_of(item: Mapping[str, Any]) -> dict[str, str]:
     listed: Sequence[Mapping[str, str]] = item.get("Tags") or item.get("TagSet") or item.get("TagList") or []
     if isinstance(listed, Mapping):
         return {str(key): str(value) for key, value in listed.items()}
-    pairs = {tag.get("Key", tag.get("TagKey", "")): tag.get("Value", tag.get("TagValue", "")) for tag in listed}
-    return {key: value for key, value in pairs.items() if not key.startswith("aws:")}  # AWS's own, not ours to set
+    pairs = {
+        tag.get("Key", tag.get("TagKey", "")): tag.get("Value", tag.get("TagValue", "")) for tag in listed
+    }
+    return {
+        key: value for key, value in pairs.items() if not key.startswith("aws:")
+    }  # AWS's own, not ours to set
 
 
 def retag_ec2(call: Call, identity: str) -> None:

@@ -125,7 +125,9 @@ class Connection(Spec):
 
     def create_params(self, client: Any, call: Call) -> Plain:
         """Options of the connection and of each tunnel, under Options."""
-        rest = {k: v for k, v in call.inputs.items() if not _TUNNEL_INPUT.match(k) and k not in self.known_inputs}
+        rest = {
+            k: v for k, v in call.inputs.items() if not _TUNNEL_INPUT.match(k) and k not in self.known_inputs
+        }
         options = {name: rest.pop(name) for name in list(rest) if name in _OPTIONS}
         options["tunnelOptions"] = [_listed(tunnel) for tunnel in tunnel_options(call.inputs)]
         parameters = to_aws(client, self.create, rest | {"options": options}, self.rename)
@@ -166,7 +168,9 @@ def _connection_facts(call: Call, identity: str, item: Plain) -> Plain:
         "vgwTelemetries": to_pulumi(item.get("VgwTelemetry") or []),
     }
     for index, tunnel in enumerate(options.get("TunnelOptions") or [], start=1):
-        facts |= {f"tunnel{index}{name[:1].upper()}{name[1:]}": v for name, v in _tunnel_facts(tunnel).items()}
+        facts |= {
+            f"tunnel{index}{name[:1].upper()}{name[1:]}": v for name, v in _tunnel_facts(tunnel).items()
+        }
     return facts
 
 
@@ -189,7 +193,9 @@ def _tunnel_facts(tunnel: Plain) -> Plain:
 
 
 def _is_values(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, dict) and set(item) == {"Value"} for item in value)
+    return isinstance(value, list) and all(
+        isinstance(item, dict) and set(item) == {"Value"} for item in value
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
