@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import fnmatch
 import io
 import json
 import os
@@ -197,6 +198,12 @@ class Guard:
     def restore(self, number, activate=True):
         """Bring the files back to generation `number` and put them in force; the paths that changed."""
         todo = self.differences(number)
+        left = [
+            key
+            for path, _, _ in todo
+            if path.startswith("/etc/sysctl")
+            for key in sysctl_keys(self.root + path)
+        ]
         for path, member, content in todo:
             if member is None:
                 os.unlink(self.root + path)
@@ -204,10 +211,10 @@ class Guard:
                 files.put(self.root + path, member, content)
         paths = [path for path, _, _ in todo]
         if activate and self.root == "":
-            self._activate(number, paths)
+            self._activate(number, paths, left)
         return paths
 
-    def _activate(self, number, paths):
+    def _activate(self, number, paths, sysctls):
         """Reload what reads the files; every step is tried, whatever the others say."""
         about = self.about(number)
         if any(p.startswith("/etc/systemd/") for p in paths):
@@ -217,7 +224,7 @@ class Guard:
         else:
             files.run(["nft", "delete", "table", "inet", "stockade"])
         if any(p.startswith("/etc/sysctl") for p in paths):
-            restore_sysctl(about["sysctl"])
+            restore_sysctl(about["sysctl"], sysctls)
         if any(p.startswith("/etc/ssh/") for p in paths):
             files.run(["systemctl", "reload-or-restart", "ssh.service"])
 
@@ -283,18 +290,26 @@ def timer(number):
     return f"stockade-revert-{number}"
 
 
-def restore_sysctl(before):
-    """Files first, then the running values that no file names any more go back to what they were."""
+def sysctl_keys(path):
+    """Parameters that a sysctl file names, in dots; an asterisk stays one."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = [line.strip() for line in file]
+    except OSError:
+        return []
+    named = [
+        line.partition("=")[0].strip().lstrip("-") for line in lines if "=" in line and line[0] not in "#;"
+    ]
+    return [name.replace("/", ".") for name in named]
+
+
+def restore_sysctl(before, keys):
+    """Give `keys` their running values of `before` (`sysctl -a`) back; then what the files say wins."""
+    values = dict(line.split(" = ", 1) for line in before.splitlines() if " = " in line)
+    for name, value in values.items():
+        if any(fnmatch.fnmatchcase(name, key) for key in keys):
+            files.run(["sysctl", "-q", "-w", f"{name}={value}"])
     files.run(["sysctl", "--system"])
-    now = files.run(["sysctl", "-a"])[1].splitlines()
-    wanted = [line for line in before.splitlines() if " = " in line and line not in now]
-    named = files.run(
-        ["sh", "-c", "cat /etc/sysctl.conf /etc/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf 2>/dev/null"]
-    )[1]
-    for line in wanted:
-        key, value = line.split(" = ", 1)
-        if key not in named and not key.startswith(("kernel.random.", "fs.dentry", "fs.file-nr", "fs.inode")):
-            files.run(["sysctl", "-q", "-w", f"{key}={value}"])
 
 
 def main(arguments=None):

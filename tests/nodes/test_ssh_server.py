@@ -155,7 +155,7 @@ def test_other_ways_to_log_in_are_off(sshd):
     assert one(sshd, "hostbasedauthentication") == "no"
     # Left out of `sshd -T` where the build does not know them.
     built_in = {key: sshd[key] for key in ("gssapiauthentication", "kerberosauthentication") if key in sshd}
-    assert built_in == dict.fromkeys(built_in, ["no"])
+    assert [key for key, value in built_in.items() if value != ["no"]] == []
     assert one(sshd, "ignorerhosts") == "yes"
     assert one(sshd, "authenticationmethods") == "publickey"
 

@@ -36,12 +36,12 @@ PARTS = {
 @pytest.fixture(scope="module")
 def facts(host):
     """The parts above by name; a part that cannot be read is empty and fails the test that needs it."""
-    script = "".join(f"echo '{MARK}{name}'; ({command}) 2>&1\n" for name, command in PARTS.items())
+    script = "".join(f"echo '{MARK}{name}'; ({command}) 2>&1; echo\n" for name, command in PARTS.items())
     found: dict[str, list[str]] = {}
     for line in host.run(script).stdout.splitlines():
         if line.startswith(MARK):
             current = found.setdefault(line.removeprefix(MARK), [])
-        else:
+        elif line:
             current.append(line)
     return SimpleNamespace(**{name: found.get(name, []) for name in PARTS})
 

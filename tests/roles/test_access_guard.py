@@ -1,0 +1,202 @@
+"""The access roles through a node's life: blank, converged, drifted, changed, rolled back.
+
+The order matters: each test goes on from where the one before has left the node.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import settings
+from tests.roles.role_run import ROOT, harden, run_roles
+from twin.machines import sketch
+from twin.machines.scratch import SETTINGS
+from twin.play import ansible_environment
+
+ACCESS = ("users", "ssh_server", "local_firewall")
+SUITES = [f"tests/nodes/test_{name}.py" for name in ACCESS]
+PASSWORD = "Correct-Horse-7-Battery"  # of an account that lives for one test
+OTHER = "Staple-Wagon-4-Lantern"
+
+
+@pytest.fixture(scope="module")
+def node(lone_node_module):
+    return lone_node_module
+
+
+def as_person(node, name, command, text=""):
+    """Run a command as a named person over a new connection of their own."""
+    options = ["-F", str(node.ssh_config), "-o", "ControlPath=none", "-o", "BatchMode=yes", "-l", name]
+    return subprocess.run(
+        ["ssh", *options, node.name, command],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def person(node, **more):
+    """Somebody for the list of people, with the key that the node's own login uses."""
+    key = (node.inventory_file.parent / "ssh_key.pub").read_text().strip()
+    return {"name": "jordan", "keys": [key], "admin": True, "expires": "2099-12-31", **more}
+
+
+def judge(node):
+    """Run the three suites against the node: {control: status}."""
+    home = node.inventory_file.parent
+    contract, results = home / "region.json", home / "results.json"
+    contract.write_text(json.dumps(sketch.region(settings.parse(SETTINGS), "lone"), default=str))
+    subprocess.run(
+        [*(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITES, f"--region={contract}"),
+         *(f"--inventory={node.inventory_file}", f"--results={results}")],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    return {row["control"]: row["status"] for row in json.loads(results.read_text())["results"]}
+
+
+def play(node, name, *arguments):
+    """Run a playbook of the house against the node."""
+    return subprocess.run(
+        [*(sys.executable, "-m", "ansible", "playbook", "-i", str(node.inventory_file)),
+         *(f"playbooks/{name}.yml", *arguments)],
+        cwd=ROOT, env={**ansible_environment(), "ANSIBLE_CALLBACKS_ENABLED": "matched_hosts"},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def test_a_check_of_a_blank_node_runs_through_and_changes_nothing(node):
+    look = "sshd -T | sort; nft list ruleset; ls -lR /etc /usr/local/sbin /var/lib | sort | md5sum"
+    before = node.sudo(look).stdout
+    outcome = run_roles(node, *ACCESS, check=True)
+    assert outcome.code == 0, outcome.output
+    assert len(outcome.changed) == 1 + 1 + len(ACCESS), "the guard, the accounts and one change per role"
+    assert node.sudo(look).stdout == before
+
+
+def test_the_suites_find_a_blank_node_failing_and_never_break_on_it(node):
+    found = judge(node)
+    assert len(found) == 57
+    assert {control for control, status in found.items() if status not in ("pass", "fail")} == set()
+    # Debian's own defaults already fulfil some; what only Stockade brings must be red.
+    assert {control for control in found if control.startswith("STK-FWL") and found[control] == "pass"} <= {
+        "STK-FWL-014"
+    }
+    failing = {control for control, status in found.items() if status == "fail"}
+    assert {"STK-SSH-001", "STK-SSH-004", "STK-SSH-018", "STK-USR-007", "STK-USR-011"} <= failing
+    assert len(failing) > 30
+
+
+def test_the_suites_find_a_converged_node_passing(node):
+    harden(node, "packages", *ACCESS)
+    found = judge(node)
+    assert {control for control, status in found.items() if status != "pass"} == set()
+    assert len(found) == 57
+
+
+def test_a_rule_added_by_hand_is_found_and_taken_away_and_threats_stay(node):
+    node.sudo("nft add rule inet stockade input tcp dport 8080 accept")
+    node.sudo("nft add element inet stockade threats4 '{ 192.0.2.7 timeout 1h }'")
+    assert node.sudo("stockade-firewall verify").returncode == 1
+    assert harden(node, "local_firewall").changed == ("The packet filter follows the intent",)
+    assert node.sudo("stockade-firewall verify").returncode == 0
+    assert "8080" not in node.sudo("nft list chain inet stockade input").stdout
+    assert "192.0.2.7 timeout 1h expires 59m" in node.sudo("nft list set inet stockade threats4").stdout
+
+
+def test_a_source_in_the_threat_set_is_shut_out_and_administrators_are_not(node):
+    harden(node, "local_firewall", local_firewall_inbound=[
+        {"protocol": "tcp", "port": 443, "networks4": ["0.0.0.0/0"], "why": "test",
+         "limit": {"connections": 50, "rate": 30}},
+    ])  # fmt: skip
+    node.sudo("systemd-run --unit=door python3 -m http.server 443 --bind 0.0.0.0")
+    assert node.probe("internet", "tcp", 443, timeout=5)
+    node.sudo(f"nft add element inet stockade threats4 '{{ {node.outside}, 172.30.10.0/24 }}'")
+    assert not node.probe("internet", "tcp", 443)
+    assert node.ssh("true").returncode == 0, "a threat entry keeps an administrator out"
+
+
+def test_a_source_that_opens_too_many_connections_is_throttled(node):
+    node.sudo("nft flush set inet stockade threats4")
+    harden(node, "local_firewall", local_firewall_inbound=[
+        {"protocol": "tcp", "port": 443, "networks4": ["0.0.0.0/0"], "why": "test",
+         "limit": {"connections": 50, "rate": 2}},
+    ])  # fmt: skip
+    answers = [node.probe("internet", "tcp", 443, timeout=0.4) for _ in range(8)]
+    assert answers[0], "the first connection must come through"
+    assert False in answers, "nobody was throttled"
+
+
+def test_changed_values_arrive_and_stale_ones_go(node):
+    node.sudo("systemctl stop door")
+    outcome = harden(node, *ACCESS, ssh_server_max_auth_tries=3, users_people=[person(node)])
+    assert outcome.changed == (
+        "Accounts, groups and keys follow the list",
+        "The ssh server follows the approved settings",
+        "The packet filter follows the intent",
+    )
+    assert "maxauthtries 3" in node.sudo("sshd -T").stdout
+    assert "limit rate over 30/second" in node.sudo("nft list table inet stockade").stdout
+    assert set(as_person(node, "jordan", "id -nG").stdout.split()) == {
+        "jordan",
+        "stockade-admin",
+        "ssh-users",
+    }
+
+
+def test_weak_and_earlier_passwords_are_refused(node):
+    assert node.sudo("echo jordan:Short-1 | chpasswd").returncode != 0
+    assert node.sudo("echo jordan:onlylowercaseletters | chpasswd").returncode != 0
+    assert node.sudo(f"echo jordan:{PASSWORD} | chpasswd").returncode == 0
+    assert node.sudo(f"echo jordan:{OTHER} | chpasswd").returncode == 0
+    assert node.sudo(f"echo jordan:{PASSWORD} | chpasswd").returncode != 0, "an earlier password came back"
+
+
+def test_wrong_passwords_lock_the_password_and_never_the_key(node):
+    sudo = "sudo -S -k -p '' id -un"
+    assert as_person(node, "jordan", sudo, f"{OTHER}\n").stdout.strip() == "root"
+    for _ in range(2):
+        as_person(node, "jordan", sudo, "wrong\nwrong\nwrong\n")
+    assert as_person(node, "jordan", sudo, f"{OTHER}\n").returncode != 0, "the password still opens"
+    assert as_person(node, "jordan", "id -un").stdout.strip() == "jordan", "the key was locked out"
+    assert node.ssh("sudo -n id -un").stdout.strip() == "root", "automation was locked out"
+    node.sudo("faillock --dir /var/lib/faillock --user jordan --reset")
+    assert as_person(node, "jordan", sudo, f"{OTHER}\n").stdout.strip() == "root"
+
+
+def test_whoever_leaves_the_list_is_closed(node):
+    harden(node, "users", users_people=[])
+    assert as_person(node, "jordan", "true").returncode == 255
+    entry = node.sudo("getent passwd jordan; getent shadow jordan").stdout
+    assert "/usr/sbin/nologin" in entry
+    assert ":!$y$" in entry
+    assert harden(node, "users", users_people=[]).changed == ()
+
+
+def test_a_rollback_needs_a_generation_that_exists(node):
+    assert "add -e generation=N" in play(node, "rollback", "-e", '{"harden_batches": 1}').stdout
+    outcome = play(node, "rollback", "-e", "generation=999")
+    assert outcome.returncode != 0
+    assert "generation 999 does not exist on this node; it has: 1," in outcome.stdout + outcome.stderr
+
+
+def test_a_rollback_brings_the_first_generation_back_and_hardening_comes_again(node):
+    outcome = play(node, "rollback", "-e", "generation=1")
+    assert outcome.returncode == 0, outcome.stdout
+    assert node.sudo("nft list tables").stdout.strip() == ""
+    assert "aes128-ctr" in node.sudo("sshd -T").stdout
+    assert node.sudo("ls /etc/sudoers.d/50-stockade").returncode != 0
+    assert "\\n" in node.sudo("cat /etc/issue").stdout, "the image's own banner is back"
+    assert node.sudo("tail -n 1 /var/lib/stockade/history.jsonl").stdout.count('"concern": "rollback"') == 1
+    harden(node, *ACCESS)
+    assert node.sudo("stockade-firewall verify").returncode == 0
+
+
+def test_a_typo_in_the_limit_is_red(node):
+    outcome = play(node, "harden", "--limit", "localhost,")
+    assert outcome.returncode != 0
