@@ -68,7 +68,7 @@ def place() -> Iterator[Place]:
 
 def target(place: Place, source: str, node: dict[str, Any]) -> str:
     """From the internet a node has its public address, if any; from anywhere else its private one."""
-    return str((source == "internet" and node["public_address"]) or node["address"])
+    return str((source == "internet" and node.get("public_address")) or node["address"])
 
 
 def test_every_row_of_the_reachability_matrix_is_true_on_the_wire(place: Place) -> None:
@@ -273,7 +273,7 @@ def test_without_the_route_to_the_peering_the_other_vpc_is_out_of_reach(place: P
 
 
 def test_a_node_cannot_speak_under_another_address(place: Place) -> None:
-    """Everybody may ask archive on 9443 for once: what arrives there is app's own address, never a stranger's."""
+    """For once everybody may ask archive on 9443: what arrives is app's own address, not a stranger's."""
     group, stranger = place.facts("archive-a-1")["security_group"], "10.20.64.99"
     anybody = [moto_region.permit("tcp", 9443, "10.20.0.0/16")]
     place.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=anybody)
@@ -282,7 +282,8 @@ def test_a_node_cannot_speak_under_another_address(place: Place) -> None:
     for source in (stranger, place.address("app-a-1")):
         count += f"; add rule inet t c ip saddr {source} tcp dport 9443 counter"
     place.nodes.ssh("archive-a-1", f"sudo nft '{count}'")
-    ask = "import socket,sys; s=socket.socket(); s.settimeout(1); s.bind((sys.argv[1],0)); s.connect_ex((sys.argv[2],9443))"
+    ask = "import socket, sys; s = socket.socket(); s.settimeout(1); s.bind((sys.argv[1], 0)); "
+    ask += "s.connect_ex((sys.argv[2], 9443))"
     place.nodes.ssh("app-a-1", f"sudo ip addr add {stranger}/32 dev lo")
     for source in (stranger, place.address("app-a-1")):
         place.nodes.ssh("app-a-1", f"python3 -c '{ask}' {source} {place.address('archive-a-1')}")
