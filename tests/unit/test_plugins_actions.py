@@ -1,0 +1,156 @@
+"""The controller's half: the new connection's command line, what it asks, and what preflight judges."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from plugins.action import guarded_change, preflight, prove_access
+
+FACTS = {
+    "os": {"id": "debian", "version": "12", "name": "Debian GNU/Linux 12 (bookworm)"},
+    "python": [3, 11],
+    "connection": ["172.30.10.5", "50000", "10.20.0.11", "22"],
+    "groups": [],
+    "free_mb": {"/": 5000, "/var": 5000},
+    "dpkg_free": True,
+    "first_boot_over": True,
+    "systemd": True,
+    "clock": 1_800_000_000.0,
+}
+ENTRY = {"name": "admin", "owner": "platform", "why": "x", "expires": "2099-01-01"}
+WANTED = {
+    "login": "admin",
+    "login_group": "ssh-users",
+    "allow_groups": ["ssh-users"],
+    "people": [],
+    "automation": ["admin"],
+    "automation_entries": [ENTRY],
+    "admin_networks": ["172.30.10.0/24", "fd00:30:10::/64"],
+    "min_free_mb": 500,
+    "max_skew_seconds": 60,
+}
+
+
+def problems(facts=None, wanted=None):
+    """What preflight says about a node that differs from a good one."""
+    return preflight.judge({**FACTS, **(facts or {})}, {**WANTED, **(wanted or {})}, 1_800_000_000.0)[0]
+
+
+def test_a_good_node_is_fit():
+    assert preflight.judge(FACTS, WANTED, 1_800_000_000.0) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("facts", "wanted", "words"),
+    [
+        ({"os": {"id": "fedora", "version": "41", "name": "Fedora 41"}}, {}, "Fedora 41; Debian 12 and 13"),
+        ({"os": {"id": "debian", "version": "11", "name": "Debian 11"}}, {}, "Debian 11; Debian 12 and 13"),
+        ({"systemd": False}, {}, "systemd is not running"),
+        ({"python": [3, 7]}, {}, "Python 3.7; 3.9 or newer"),
+        ({"free_mb": {"/": 5000, "/var": 90}}, {}, "90 MB free on /var"),
+        ({"dpkg_free": False}, {}, "dpkg is locked"),
+        ({"first_boot_over": False}, {}, "cloud-init is still running"),
+        ({"clock": 1_800_000_090.0}, {}, "clock is 90 s off"),
+        ({}, {"automation": []}, "login admin would be in none of the groups"),
+        ({}, {"allow_groups": ["others"]}, "login admin would be in none of the groups"),
+        ({}, {"login": "root", "people": ["root"]}, "connect as the image's own account"),
+        ({}, {"admin_networks": []}, "local_firewall_admin_networks is empty"),
+        ({"connection": ["192.0.2.1", "1", "10.0.0.1", "22"]}, {}, "comes from 192.0.2.1"),
+        ({"connection": ["fd00:99::1", "1", "::1", "22"]}, {}, "comes from fd00:99::1"),
+        ({"connection": []}, {}, "the source of this connection is unknown"),
+        ({}, {"automation_entries": [{**ENTRY, "expires": "2020-01-01"}]}, "admin expired on 2020-01-01"),
+    ],
+)
+def test_what_would_go_wrong_is_named_before_anything_changes(facts, wanted, words):
+    found = problems(facts, wanted)
+    assert len(found) == 1
+    assert words in found[0]
+    assert found[0].count(";") >= 2, "value, rule and fix"
+
+
+def test_all_problems_come_at_once():
+    assert len(problems({"systemd": False, "dpkg_free": False}, {"automation": []})) == 3
+
+
+@pytest.mark.parametrize(
+    "source", ["172.30.10.5", "::ffff:172.30.10.5", "fd00:30:10::7", "fd00:30:10::7%eth0"]
+)
+def test_sources_inside_the_admin_networks_are_known(source):
+    assert problems({"connection": [source, "1", "x", "22"]}) == []
+
+
+def test_an_account_that_is_already_in_a_login_group_may_stay():
+    assert problems({"groups": ["ssh-users"]}, {"login": "sam"}) == []
+
+
+def test_an_entry_that_expires_soon_is_a_warning():
+    found = preflight.judge_entries([{**ENTRY, "expires": "2027-01-20"}], date(2027, 1, 1))
+    assert found == ([], ["users_automation: admin expires on 2027-01-20; owner platform"])
+
+
+def test_ubuntu_is_a_warning():
+    facts = {**FACTS, "os": {"id": "ubuntu", "version": "24.04", "name": "Ubuntu 24.04"}}
+    found, warnings = preflight.judge(facts, WANTED, 1_800_000_000.0)
+    assert found == []
+    assert "not proven" in warnings[0]
+
+
+def test_the_new_connection_shares_nothing_and_ours_stands_before_the_inventorys():
+    command = prove_access.ssh_command(
+        {
+            "host": "10.20.0.11",
+            "remote_user": "admin",
+            "port": 2222,
+            "private_key_file": "/k e y",
+            "ssh_common_args": "-F 'a file' -o ControlPath=/shared",
+        },
+        7,
+    )
+    assert command[:3] == ["ssh", "-o", "ControlPath=none"]
+    assert command.index("ControlPath=none") < command.index("ControlPath=/shared")
+    assert "ControlMaster=no" in command
+    assert "ConnectTimeout=7" in command
+    assert command[-3:] == ["-l", "admin", "10.20.0.11"]
+    assert "a file" in command
+    assert "StrictHostKeyChecking=no" not in command, (
+        "host keys are checked unless the inventory says otherwise"
+    )
+
+
+def test_root_needs_no_sudo_and_a_password_is_read_from_stdin_only():
+    assert prove_access.as_root("root", "true") == "sh -c true"
+    assert prove_access.as_root("admin", "true") == "sudo -n sh -c true"
+    assert prove_access.as_root("admin", "true", with_password=True) == "sudo -S -p '' sh -c true"
+
+
+def test_facts_are_asked_once_per_command_and_judged_by_line():
+    expect = [
+        {"command": "sshd -T", "line": "passwordauthentication no"},
+        {"command": "sshd -T", "line": "permitrootlogin no"},
+        {"command": "visudo -c"},
+        {"command": "never asked"},
+    ]
+    script = prove_access.script_for(None, expect)
+    assert script.count("sshd -T 2>&1") == 1
+    said = (
+        f"{prove_access.MARK}sshd -T\npasswordauthentication no\npermitrootlogin yes\n"
+        f"{prove_access.MARK}visudo -c\nparse error\n{prove_access.MARK}failed\n"
+    )
+    assert prove_access.unmet(expect, said) == [
+        "`sshd -T` lacks `permitrootlogin no`",
+        f"`visudo -c` failed: parse error {prove_access.MARK}failed",
+        f"`never asked` failed: {prove_access.MARK}failed",
+    ]
+
+
+def test_a_generation_is_a_number_in_the_command():
+    assert prove_access.script_for(7, []) == "/usr/local/sbin/stockade-guard confirm 7"
+    with pytest.raises(ValueError, match="invalid literal"):
+        prove_access.script_for("7; reboot", [])
+
+
+@pytest.mark.parametrize(("wanted", "revert", "seconds"), [(20, 120, 20), (200, 120, 115), (20, 4, 1)])
+def test_the_proof_ends_before_the_revert_begins(wanted, revert, seconds):
+    assert guarded_change.proof_seconds(wanted, revert) == seconds
