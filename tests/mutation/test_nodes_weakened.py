@@ -129,8 +129,8 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
         _ids("SSH", *range(1, 19)),
     ),
     "a later drop-in lets passwords in again": (
-        "echo 'PasswordAuthentication yes' > /etc/ssh/sshd_config.d/00-cloud-init.conf && systemctl reload ssh",
-        "rm /etc/ssh/sshd_config.d/00-cloud-init.conf && systemctl reload ssh",
+        "echo 'PasswordAuthentication yes' > /etc/ssh/sshd_config.d/00-cloud.conf && systemctl reload ssh",
+        "rm /etc/ssh/sshd_config.d/00-cloud.conf && systemctl reload ssh",
         _ids("SSH", 1),
     ),
     "the clock left alone": ("systemctl stop chrony", "systemctl start chrony", _ids("TIM", 1, 2, 3, 4, 5)),
@@ -140,8 +140,8 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
         _ids("FIL", 1, 6),
     ),
     "a second account with the rights of root": (
-        "echo 'toor:*:0:0::/root:/bin/bash' >> /etc/passwd",
-        "sed -i '/^toor:/d' /etc/passwd",
+        "echo 'toor:x:0:0::/root:/bin/bash' >> /etc/passwd; echo 'toor:!:20000::::::' >> /etc/shadow",
+        "sed -i '/^toor:/d' /etc/passwd /etc/shadow",
         _ids("USR", 1, 3),
     ),
     "a package source that needs no signature": (
