@@ -17,7 +17,8 @@ from twin.program.state import Record, State, locked
 __all__ = ["emulated", "project"]
 
 VPC = """
-vpc = aws.ec2.Vpc("net", cidr_block="{cidr}", enable_dns_hostnames={dns}, tags={{"Name": "{name}"}}, opts=mine)
+named = {{"Name": "{name}"}}
+vpc = aws.ec2.Vpc("net", cidr_block="{cidr}", enable_dns_hostnames={dns}, tags=named, opts=mine)
 pulumi.export("vpc", vpc.id)
 pulumi.export("cidr", vpc.cidr_block)
 """
@@ -183,7 +184,7 @@ def test_children_carry_the_chain_of_their_parents_types(project: Project) -> No
         ("aws.get_caller_identity()", "invoke aws:index/getCallerIdentity:getCallerIdentity: no explicit"),
         ("aws.ec2.get_vpcs(opts=pulumi.InvokeOptions(provider=provider))", "invoke aws:ec2/getVpcs:getVpcs"),
         (
-            'aws.ec2.Vpc("net", cidr_block="10.9.0.0/16", ipv4_ipam_pool_id="x", enable_network_address_usage_metrics=True, opts=mine)',
+            'aws.ec2.Vpc("n", cidr_block="9.0.0.0/16", enable_network_address_usage_metrics=True, opts=mine)',
             "input enableNetworkAddressUsageMetrics is not supported",
         ),
         ('raise ValueError("the program itself is wrong")', "the program itself is wrong"),

@@ -30,7 +30,8 @@ HOST = """
 import sys, pathlib
 from twin import account, program
 root, build = map(pathlib.Path, sys.argv[1:3])
-program.run(sys.argv[3], account.find(build), root=root, on_step=lambda *_: print("step\\n", end="", flush=True))
+say = lambda *_: print("step\\n", end="", flush=True)
+program.run(sys.argv[3], account.find(build), root=root, on_step=say)
 """
 
 

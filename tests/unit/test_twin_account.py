@@ -139,7 +139,7 @@ def test_a_repeated_creation_gives_the_first_answer(aws: Clients, ec2: Any) -> N
 
 
 # ---------------------------------------------------------------------- site-to-site VPN
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "PreSharedKey": "abcdefgh12345678",
     "IKEVersions": [{"Value": "ikev2"}],
     "Phase1EncryptionAlgorithms": [{"Value": "AES256-GCM-16"}],
@@ -200,7 +200,16 @@ def test_keys_in_secrets_manager_are_nowhere_else(aws: Clients, ec2: Any, connec
     kept = json.loads(vault.get_secret_value(SecretId=connection["PreSharedKeyArn"])["SecretString"])
     first = connection["Options"]["TunnelOptions"][0]["OutsideIpAddress"]
     assert kept[first] == OPTIONS["PreSharedKey"]
-    ec2.delete_vpn_connection(VpnConnectionId=connection["VpnConnectionId"])
+    identity = connection["VpnConnectionId"]
+    change = {"PreSharedKey": "another_key_1234"}
+    ec2.modify_vpn_tunnel_options(
+        VpnConnectionId=identity, VpnTunnelOutsideIpAddress=first, TunnelOptions=change
+    )
+    kept = json.loads(vault.get_secret_value(SecretId=connection["PreSharedKeyArn"])["SecretString"])
+    assert kept[first] == "another_key_1234"
+    now = ec2.describe_vpn_connections(VpnConnectionIds=[identity])
+    assert "another_key_1234" not in json.dumps(now, default=str)
+    ec2.delete_vpn_connection(VpnConnectionId=identity)
     with pytest.raises(ClientError, match="ResourceNotFound"):
         vault.get_secret_value(SecretId=connection["PreSharedKeyArn"])
 
@@ -436,7 +445,7 @@ def test_logging_needs_a_policy_that_lets_the_service_write(aws: Clients) -> Non
         "Principal": {"Service": ["logging.s3.amazonaws.com"]},
         "Action": ["s3:PutObject"],
     }
-    policy = {"Version": "2012-10-17", "Statement": [deny]}
+    policy: dict[str, Any] = {"Version": "2012-10-17", "Statement": [deny]}
     s3.put_bucket_policy(Bucket="stk-unit-logs", Policy=json.dumps(policy))
     with pytest.raises(ClientError, match="InvalidTargetBucketForLogging"):
         s3.put_bucket_logging(Bucket="stk-unit-data", BucketLoggingStatus=wanted)

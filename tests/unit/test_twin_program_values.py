@@ -11,6 +11,7 @@ from pulumi.runtime import rpc
 
 from fault import Fault
 from twin.program import handlers, wire
+from twin.program.aws import Clients
 from twin.program.handlers.acls import number
 from twin.program.handlers.spec import Unsupported, camel, tags_of, to_aws, to_pulumi
 from twin.program.handlers.vpn import tunnel_options
@@ -114,8 +115,6 @@ def test_names_of_the_api_become_names_of_the_sdk(api: str, own: str) -> None:
 
 
 def ec2() -> Any:
-    from twin.program.aws import Clients
-
     return Clients("http://localhost:1", "111122223333", "eu-central-1", ("a", "b")).client("ec2")
 
 

@@ -50,7 +50,7 @@ class Image:
     owner: str
 
 
-def start(
+def start(  # noqa: PLR0913 - keywords
     stack: str,
     account: str,
     region: str,
@@ -61,8 +61,8 @@ def start(
 ) -> Account:
     """Start the account of a stack, or return it when it is running already.
 
-    `root` is the build directory, `port` 0 any free one. `image` defaults to the stack file's. Raises Fault when the
-    port is taken, another stack's account is running, or the server does not come up.
+    `root` is the build directory, `port` 0 any free one. `image` defaults to the stack file's. Raises Fault
+    when the port is taken, another stack's account is running, or the server does not come up.
     """
     ledger = _ledger(root)
     running = find(root)
@@ -171,7 +171,7 @@ def client_environment(endpoint: str, region: str) -> dict[str, str]:
     # These credentials are words, not secrets: the account accepts any.
     return {
         "AWS_ENDPOINT_URL": endpoint,
-        # Account-level S3 calls put the account's number and a dot in front of the endpoint's authority, and such a
+        # Account-level S3 calls put the account's number and a dot in front of the endpoint's authority; that
         # name resolves nowhere. With a user part there, number and dot become part of it and the host stays.
         "AWS_ENDPOINT_URL_S3_CONTROL": account_level(endpoint),
         "AWS_ACCESS_KEY_ID": "twin",

@@ -15,7 +15,7 @@ from twin.account import extensions
 from twin.account.replay import Replay
 
 
-class Requests(werkzeug_app.MotoRequestHandler):  # type: ignore[misc]
+class Requests(werkzeug_app.MotoRequestHandler):
     """Keeps connections open (a program makes a thousand calls) and writes no line per request."""
 
     protocol_version = "HTTP/1.1"
@@ -27,7 +27,7 @@ class Requests(werkzeug_app.MotoRequestHandler):  # type: ignore[misc]
             super().log_request(code, size)
 
 
-class Server(threaded_moto_server.ThreadedMotoServer):  # type: ignore[misc]
+class Server(threaded_moto_server.ThreadedMotoServer):
     """moto's threaded server around our application."""
 
     def _server_entry(self) -> None:

@@ -39,7 +39,7 @@ OnStep = Callable[[str, str, str], None]
 
 @dataclass(frozen=True)
 class Run:
-    """What a run did. `outputs` are the stack's outputs in plain values (secrets unwrapped only for the caller)."""
+    """What a run did. `outputs` are the stack's outputs in plain values, secrets unwrapped for the caller."""
 
     outputs: dict[str, Any] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
@@ -56,7 +56,7 @@ class Run:
         return sum(step.step != "same" for step in self.steps)
 
 
-def run(
+def run(  # noqa: PLR0913 - keywords
     stack: str,
     account: Account | None,
     mode: Mode = "up",
@@ -67,8 +67,8 @@ def run(
 ) -> Run:
     """Host the program of `root` for a stack.
 
-    `on_step(urn, step, type)` is called from many threads, one call at a time. Raises Fault: a resource that could not be made, a program
-    that failed, a project that cannot be read. Whatever was made before the failure is in the state.
+    `on_step(urn, step, type)` is called from many threads, one call at a time. Raises Fault: a resource that
+    could not be made, a program that failed, a project that cannot be read. What was made is in the state.
     """
     root, on_step = root.resolve(), _one_at_a_time(on_step)
     folder = (build or root / "build").resolve() / "region" / stack
@@ -122,7 +122,7 @@ def _down(state: states.State, clients: Clients, on_step: OnStep | None, remarks
     return Run(steps=tuple(steps), remarks=remarks)
 
 
-def _program(
+def _program(  # noqa: PLR0913, PLR0917
     project: Project,
     stack: str,
     state: states.State,

@@ -63,10 +63,55 @@ class Registered:
     outputs: Plain
 
 
+@dataclass
+class Case:
+    """One resource under decision: what is wanted, what was, what is, and what to do about it."""
+
+    urn: str
+    request: Registration
+    spec: Spec
+    effective: Plain  # inputs with the provider's part added
+    old: Record | None
+    call: Call | None = None
+    decision: str = "create"
+    live: Plain | None = None
+    changed: set[str] = field(default_factory=set)
+    identity: str = ""  # empty when a preview cannot know it
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the resource stays the same object."""
+        return self.decision in {"same", "update"}
+
+    def secret_names(self) -> set[str]:
+        """Outputs that are secret: by type, by the program's wish, or because the input was."""
+        from_inputs = {name for name, value in self.request.inputs.items() if wire.is_secret(value)}
+        return from_inputs | set(self.request.secret_outputs) | self.spec.secret_outputs
+
+    def guarded(self, outputs: Plain) -> Plain:
+        """Outputs for the program: secrets wrapped, the SDK's internal names left out."""
+        names = self.secret_names()
+        plain = {k: v for k, v in wire.reveal(outputs).items() if not k.startswith("__")}
+        return {k: (wire.Secret(v) if k in names else v) for k, v in plain.items()}
+
+    def sealed(self, outputs: Plain, salt: str) -> Plain:
+        """Outputs for the state: of a secret, a marker only."""
+        names = self.secret_names()
+        sealed: Plain = wire.seal(outputs, salt)
+        return {k: (wire.HIDDEN if k in names else v) for k, v in sealed.items()}
+
+    def foreseen(self) -> Plain:
+        """What a preview may say: a new resource's computed outputs stay unknown."""
+        if self.keeps and self.old is not None:
+            self.identity = self.old.id
+            return {**(self.live or {}), **self.effective}
+        return self.effective
+
+
 class Engine:
     """The state machine of one run. `clients` is None for a preview without an account."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords
         self,
         project: str,
         stack: str,
@@ -124,7 +169,7 @@ class Engine:
         if found is None:
             raise fault.Fault(
                 f"{what}: no explicit provider",
-                "the default provider is disabled, so that nothing is made outside the pinned region and account",
+                "the default provider is disabled, so that nothing leaves the pinned region and account",
                 "pass ResourceOptions(provider=...) or parent= a component that has it",
             )
         return found
@@ -207,6 +252,25 @@ class Engine:
 
     # ------------------------------------------------------------------ custom resources
     def _custom(self, urn: str, request: Registration) -> Registered:
+        spec = self._handler(urn, request)
+        chosen = self.provider_of(request.provider, urn)
+        old = self.state.records.get(urn)
+        effective = self._effective(spec, request, chosen, old)
+        self._plan(urn, request, effective)
+        case = Case(urn, request, spec, effective, old)
+        if self.clients is not None:
+            case.call = self._call(case, self.clients, chosen)
+        try:
+            self._decide(case)
+            outputs = case.foreseen() if self.preview else self._carry_out(case)
+        except Exception as error:
+            failure = self.operations.as_fault(error, urn, case.decision)
+            raise wire.scrub(failure, request.inputs) from None
+        self.note(urn, case.decision, request.type)
+        return Registered(urn, case.identity, case.guarded(outputs))
+
+    @staticmethod
+    def _handler(urn: str, request: Registration) -> Spec:
         spec = handlers.find(request.type)
         if spec is None:
             raise fault.Fault(
@@ -218,29 +282,11 @@ class Engine:
             raise fault.Fault(
                 f"{urn}: import", "the twin makes resources, it does not import", "drop import_"
             )
-        chosen = self.provider_of(request.provider, urn)
-        old = self.state.records.get(urn)
-        effective = self._effective(spec, request, chosen, old)
-        self._plan(urn, request, effective)
-        call = self._call(urn, request, spec, effective, chosen) if self.clients else None
-        decision, live, changed = self._decide(spec, request, old, effective, call)
-        if self.preview:
-            return self._foresee(urn, request, decision, live, effective, old)
-        if call is None:  # pragma: no cover - run() never gets here
-            raise RuntimeError("no account")
-        record = self._record(urn, request, inputs=wire.seal(effective, self.state.salt))
-        try:
-            identity, outputs = self._carry_out(spec, call, record, old, decision, live, changed)
-        except Exception as error:
-            failure = self.operations.as_fault(error, urn, decision)
-            raise wire.scrub(failure, request.inputs) from None
-        self.note(urn, decision, request.type)
-        return Registered(urn, identity, self._guarded(spec, request, outputs | effective))
+        return spec
 
-    def _effective(
-        self, spec: Spec, request: Registration, chosen: provider.Provider, old: Record | None
-    ) -> Plain:
-        """Inputs with the provider's part added: defaults, automatic name, default tags; ignored changes undone."""
+    @staticmethod
+    def _effective(spec: Spec, request: Registration, chosen: provider.Provider, old: Record | None) -> Plain:
+        """Inputs with the provider's part added: defaults, automatic name, tags; ignored changes undone."""
         effective = {**spec.defaults, **{k: v for k, v in request.inputs.items() if not k.startswith("__")}}
         for name in request.ignore_changes:
             if old is not None and name in old.inputs:
@@ -253,94 +299,45 @@ class Engine:
         effective.setdefault("region", chosen.region)
         return effective
 
-    def _call(
-        self, urn: str, request: Registration, spec: Spec, effective: Plain, chosen: provider.Provider
-    ) -> Call:
-        assert self.clients is not None
-        plain = wire.reveal(effective)
+    @staticmethod
+    def _call(case: Case, clients: Clients, chosen: provider.Provider) -> Call:
+        plain = wire.reveal(case.effective)
+        region = str(plain.get("region") or chosen.region)
         tags = plain.get("tagsAll") or {}
-        return Call(
-            self.clients,
-            str(plain.get("region") or chosen.region),
-            urn,
-            request.name,
-            plain,
-            tags,
-            type=spec.type,
-        )
+        return Call(clients, region, case.urn, case.request.name, plain, tags, type=case.spec.type)
 
-    def _decide(
-        self, spec: Spec, request: Registration, old: Record | None, effective: Plain, call: Call | None
-    ) -> tuple[str, Plain | None, set[str]]:
+    def _decide(self, case: Case) -> None:
         """same, create, update or replace; with what AWS says now and which inputs differ."""
-        if old is None or old.pending or call is None:
-            return "create", None, set()
-        live = spec.look(self.operations.with_inputs(call, old), old.id)
-        if live is None:
-            return "create", None, set()
-        sealed = wire.seal(effective, self.state.salt)
+        old, spec = case.old, case.spec
+        if old is None or old.pending or case.call is None:
+            return
+        case.live = spec.look(self.operations.with_inputs(case.call, old), old.id)
+        if case.live is None:
+            return
+        sealed = wire.seal(case.effective, self.state.salt)
         changed = {k for k in sealed.keys() | old.inputs.keys() if sealed.get(k) != old.inputs.get(k)}
-        if not changed and not wire.has_unknown(effective):
-            changed = differences(wire.reveal(effective), live, spec.write_only)
-        changed -= set(request.ignore_changes)
-        if not changed and not old.unsettled:
-            return "same", live, changed
-        forced = changed & set(request.replace_on_changes)
-        return ("update" if spec.can_change(changed) and not forced else "replace"), live, changed
+        if not changed and not wire.has_unknown(case.effective):
+            changed = differences(wire.reveal(case.effective), case.live, spec.write_only)
+        case.changed = changed - set(case.request.ignore_changes)
+        if not case.changed and not old.unsettled:
+            case.decision = "same"
+        elif spec.can_change(case.changed) and not case.changed & set(case.request.replace_on_changes):
+            case.decision = "update"
+        else:
+            case.decision = "replace"
 
-    def _carry_out(
-        self,
-        spec: Spec,
-        call: Call,
-        record: Record,
-        old: Record | None,
-        decision: str,
-        live: Plain | None,
-        changed: set[str],
-    ) -> tuple[str, Plain]:
-        if decision in {"same", "update"} and old is not None:
-            record.id = old.id
-            if decision == "update":
-                live = self.operations.update(spec, call, record, old, changed)
-            record.outputs = wire.seal(live, self.state.salt)
-            self._hide(spec, record)
+    def _carry_out(self, case: Case) -> Plain:
+        assert case.call is not None
+        old = case.old
+        record = self._record(case.urn, case.request, inputs=wire.seal(case.effective, self.state.salt))
+        if case.keeps and old is not None and case.live is not None:
+            record.id, found = old.id, case.live
+            if case.decision == "update":
+                found = self.operations.update(case, record)
+            record.outputs = case.sealed(found, self.state.salt)
             if record != old:
                 self.state.put(record)
-            return record.id, live or {}
-        first = self.seen[record.urn].delete_first
-        outputs = self.operations.create(
-            spec, call, record, old, replacing=decision == "replace", delete_first=first, hide=self._hide
-        )
-        return record.id, outputs
-
-    def _hide(self, spec: Spec, record: Record) -> None:
-        """Outputs that are secret (by type, by the program, or because the input was) leave a marker only."""
-        names = self._secret_names(spec, self.seen[record.urn])
-        record.outputs = {k: (wire.HIDDEN if k in names else v) for k, v in record.outputs.items()}
-
-    @staticmethod
-    def _secret_names(spec: Spec, request: Registration) -> set[str]:
-        from_inputs = {name for name, value in request.inputs.items() if wire.is_secret(value)}
-        return from_inputs | set(request.secret_outputs) | spec.secret_outputs
-
-    def _guarded(self, spec: Spec, request: Registration, outputs: Plain) -> Plain:
-        names = self._secret_names(spec, request)
-        plain = {k: v for k, v in wire.reveal(outputs).items() if not k.startswith("__")}
-        return {k: (wire.Secret(v) if k in names else v) for k, v in plain.items()}
-
-    def _foresee(
-        self,
-        urn: str,
-        request: Registration,
-        decision: str,
-        live: Plain | None,
-        effective: Plain,
-        old: Record | None,
-    ) -> Registered:
-        """What a preview may say: a new resource's computed outputs stay unknown."""
-        self.note(urn, decision, request.type)
-        spec = handlers.find(request.type)
-        assert spec is not None
-        keeps = decision in {"same", "update"} and old is not None
-        outputs = effective if not keeps else {**(live or {}), **effective}
-        return Registered(urn, old.id if keeps and old else "", self._guarded(spec, request, outputs))
+        else:
+            found = self.operations.create(case, record)
+        case.identity = record.id
+        return found | case.effective

@@ -29,14 +29,14 @@ class Gathered:
     messages: list[str] = field(default_factory=list)
 
 
-class Monitor(resource_pb2_grpc.ResourceMonitorServicer):  # type: ignore[misc]
+class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     """Registrations, look-ups and outputs. Everything not implemented here answers UNIMPLEMENTED."""
 
     def __init__(self, engine: Engine, gathered: Gathered, parallel: int) -> None:
         self.engine, self.gathered, self.parallel = engine, gathered, parallel
 
     def GetDeploymentInfo(self, _request: Any, _context: Any) -> Any:
-        """Only secrets are announced: the SDK then sends plain values, expands aliases itself, and refuses the rest."""
+        """Secrets alone: the SDK then sends plain values, expands aliases itself and refuses the rest."""
         return resource_pb2.DeploymentInfo(
             project=self.engine.project,
             stack=self.engine.stack,
@@ -99,7 +99,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):  # type: ignore[misc]
             chosen = self.engine.provider_of(request.provider, f"invoke {request.tok}")
             args = wire.reveal(wire.from_struct(request.args))
             found = invokes.answer(request.tok, self.engine.clients, chosen.region, args)
-            return provider_pb2.InvokeResponse(**{"return": wire.to_struct(found)})
+            members: dict[str, Any] = {"return": wire.to_struct(found)}  # the name is a keyword of Python
+            return provider_pb2.InvokeResponse(**members)
 
         return self._guard(work, context)
 
@@ -126,7 +127,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):  # type: ignore[misc]
         raise failure  # abort raises; this tells the reader
 
 
-class EngineService(engine_pb2_grpc.EngineServicer):  # type: ignore[misc]
+class EngineService(engine_pb2_grpc.EngineServicer):
     """Log messages and the root resource."""
 
     def __init__(self, gathered: Gathered) -> None:

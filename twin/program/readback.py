@@ -12,7 +12,7 @@ _NOT_COMPARED = frozenset({"region", "tags", "__defaults"})
 def differences(
     inputs: Mapping[str, Any], outputs: Mapping[str, Any], write_only: frozenset[str]
 ) -> set[str]:
-    """Names of the inputs whose value AWS does not give back. Inputs without an API to read them are exempt."""
+    """Names of the inputs that AWS does not give back. Inputs without an API to read them are exempt."""
     compared = set(inputs) - _NOT_COMPARED - write_only
     return {name for name in compared if not covers(inputs[name], outputs.get(name))}
 

@@ -24,7 +24,7 @@ class Removal:
 
     def condemned(self) -> None:
         """Delete replaced resources whose dependents have moved on."""
-        self._waves({key: record for key, record in self.state.condemned.items()}, self._drop_condemned)
+        self._waves(dict(self.state.condemned), self._drop_condemned)
 
     def records(self, urns: Iterable[str]) -> None:
         """Delete these resources and forget them."""
@@ -76,7 +76,7 @@ class Removal:
         call = Call(self.clients, region, record.urn, record.name, dict(record.inputs), {}, type=record.type)
         call.ending = self.ending
         if record.pending:
-            # announced, unknown whether made: its token gives the id if it was; else it makes what we then remove
+            # announced, perhaps made: its token gives the id if so, else makes what is then removed
             call.token = record.pending
             record.id = spec.make(call)
         self.operations.delete(spec, call, record)

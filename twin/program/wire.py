@@ -44,7 +44,7 @@ class Secret:
 
 
 def from_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
-    """Properties as they came over the wire, null values (inputs that were not given) left out at any depth."""
+    """Properties as they came over the wire; null (an input that was not given) is left out at any depth."""
     found: dict[str, Any] = _without_null(from_outputs(struct))
     return found
 
@@ -102,7 +102,7 @@ def to_struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
     return struct
 
 
-def _to_value(value: Any) -> struct_pb2.Value:
+def _to_value(value: Any) -> struct_pb2.Value:  # noqa: PLR0911 - one per kind
     if isinstance(value, Secret):
         wrapped = {_SIGNATURE: rpc._special_secret_sig, "value": value.value}
         return struct_pb2.Value(struct_value=to_struct(wrapped))
@@ -149,7 +149,7 @@ def seal(value: Any, salt: str) -> Any:
 
 
 def _digest(value: Any, salt: str) -> str:
-    # scrypt, because a pre-shared key may be short and a plain hash of it could be guessed from the state file
+    # scrypt, because a pre-shared key may be short and a plain hash of it could be guessed from the file
     text = json.dumps(value, sort_keys=True, default=str).encode()
     return hashlib.scrypt(text, salt=salt.encode(), n=2**13, r=8, p=1, dklen=24).hex()
 

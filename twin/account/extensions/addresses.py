@@ -11,6 +11,8 @@ from ipaddress import ip_network
 
 from moto.ec2.models import elastic_ip_addresses
 
+from twin.account.extensions.placing import place
+
 _BLOCK = ip_network("198.18.0.0/15")
 _numbers = itertools.count(10)
 
@@ -22,4 +24,4 @@ def next_address() -> str:
 
 def install() -> None:
     """Put it in place; harmless when done twice."""
-    elastic_ip_addresses.random_ip = next_address
+    place(elastic_ip_addresses, random_ip=next_address)

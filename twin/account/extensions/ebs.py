@@ -14,6 +14,8 @@ from moto.ec2.models.elastic_block_store import EBSBackend
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses import EC2Response
 
+from twin.account.extensions.placing import place
+
 _lock = threading.Lock()
 
 
@@ -28,10 +30,10 @@ def install() -> None:
             kwargs["encrypted"] = kwargs.get("encrypted") or True
         return create(self, *args, **kwargs)
 
-    EBSBackend.create_volume = create_volume
-    EC2Response.get_ebs_default_kms_key_id = get_ebs_default_kms_key_id
-    EC2Response.reset_ebs_default_kms_key_id = reset_ebs_default_kms_key_id
-    Instance.setup_defaults = setup_defaults
+    place(EBSBackend, create_volume=create_volume)
+    place(EC2Response, get_ebs_default_kms_key_id=get_ebs_default_kms_key_id)
+    place(EC2Response, reset_ebs_default_kms_key_id=reset_ebs_default_kms_key_id)
+    place(Instance, setup_defaults=setup_defaults)
 
 
 def get_ebs_default_kms_key_id(self: Any) -> ActionResult:

@@ -13,6 +13,8 @@ from moto.ec2.models.nat_gateways import NatGatewayBackend
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses import EC2Response
 
+from twin.account.extensions.placing import place
+
 
 def install() -> None:
     """Wrap the three endings."""
@@ -28,7 +30,7 @@ def _end_interfaces_with_instances() -> None:
         asked = {
             int(nic.get("DeviceIndex", 0)): nic for nic in self._get_param("NetworkInterfaces", []) or []
         }
-        answer = run(self)
+        answer: Any = run(self)
         for instance in answer.result.instances:
             for index, nic in instance.nics.items():
                 wish = asked.get(int(index), {})
@@ -36,7 +38,7 @@ def _end_interfaces_with_instances() -> None:
                     nic.delete_on_termination = wish.get("DeleteOnTermination", True)
         return answer
 
-    EC2Response.run_instances = run_instances
+    place(EC2Response, run_instances=run_instances)
 
 
 def _end_interfaces_with_nat_gateways() -> None:
@@ -51,7 +53,7 @@ def _end_interfaces_with_nat_gateways() -> None:
         self.enis.pop(interface.id, None)
         return gateway
 
-    NatGatewayBackend.delete_nat_gateway = delete_nat_gateway
+    place(NatGatewayBackend, delete_nat_gateway=delete_nat_gateway)
 
 
 def _end_acls_with_vpcs() -> None:
@@ -63,4 +65,4 @@ def _end_acls_with_vpcs() -> None:
             self.network_acls.pop(acl.id)
         return vpc
 
-    VPCBackend.delete_vpc = delete_vpc
+    place(VPCBackend, delete_vpc=delete_vpc)

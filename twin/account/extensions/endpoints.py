@@ -10,13 +10,15 @@ from typing import Any
 
 from moto.ec2.responses import EC2Response
 
+from twin.account.extensions.placing import place
+
 
 def install() -> None:
     """Wrap creation and change."""
     create, modify = EC2Response.create_vpc_endpoint, EC2Response.modify_vpc_endpoint
 
     def create_vpc_endpoint(self: Any) -> Any:
-        answer = create(self)
+        answer: Any = create(self)
         endpoint = answer.result["VpcEndpoint"]
         endpoint.dns_options = dict(self._get_param("DnsOptions", {}) or {})
         endpoint.ip_address_type = self._get_param("IpAddressType") or "ipv4"
@@ -32,5 +34,5 @@ def install() -> None:
             endpoint.private_dns_enabled = private
         return answer
 
-    EC2Response.create_vpc_endpoint = create_vpc_endpoint
-    EC2Response.modify_vpc_endpoint = modify_vpc_endpoint
+    place(EC2Response, create_vpc_endpoint=create_vpc_endpoint)
+    place(EC2Response, modify_vpc_endpoint=modify_vpc_endpoint)

@@ -14,6 +14,8 @@ from moto.core.utils import unix_time, utcnow
 from moto.kms.exceptions import ValidationException
 from moto.kms.responses import KmsResponse
 
+from twin.account.extensions.placing import place
+
 _DEFAULT_DAYS = 365
 _LEAST_DAYS, _MOST_DAYS = 90, 2560
 
@@ -43,8 +45,8 @@ def install() -> None:
             )
         return json.dumps(answer)
 
-    KmsResponse.enable_key_rotation = enable_key_rotation
-    KmsResponse.get_key_rotation_status = get_key_rotation_status
+    place(KmsResponse, enable_key_rotation=enable_key_rotation)
+    place(KmsResponse, get_key_rotation_status=get_key_rotation_status)
 
 
 def _key(response: Any) -> Any:

@@ -10,6 +10,8 @@ from typing import Any
 
 from moto.ec2.responses import EC2Response
 
+from twin.account.extensions.placing import place
+
 
 def install() -> None:
     """Take the template's own tags out of its data after creation."""
@@ -17,7 +19,7 @@ def install() -> None:
 
     def create_launch_template(self: Any) -> Any:
         inside = list((self._get_param("LaunchTemplateData", {}) or {}).get("TagSpecifications") or [])
-        answer = create(self)
+        answer: Any = create(self)
         identity = answer.result["LaunchTemplate"]["LaunchTemplateId"]
         data = self.ec2_backend.get_launch_template(identity).versions[0].data
         if inside:
@@ -26,4 +28,4 @@ def install() -> None:
             data.pop("TagSpecifications", None)
         return answer
 
-    EC2Response.create_launch_template = create_launch_template
+    place(EC2Response, create_launch_template=create_launch_template)

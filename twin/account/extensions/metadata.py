@@ -15,6 +15,8 @@ from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.responses import EC2Response
 
+from twin.account.extensions.placing import place
+
 # ModifyInstanceMetadataDefaults: the value that removes a preference.
 _NO_PREFERENCE = {
     "HttpTokens": "no-preference",
@@ -25,7 +27,7 @@ _NAMES = ("HttpTokens", "HttpPutResponseHopLimit", "HttpEndpoint", "InstanceMeta
 
 
 def install() -> None:
-    """Wrap RunInstances; add the two operations of the defaults; make ModifyInstanceMetadataOptions partial."""
+    """Wrap RunInstances, add the operations of the defaults, make ModifyInstanceMetadataOptions partial."""
     run, modify = EC2Response.run_instances, EC2Response.modify_instance_metadata_options
 
     def run_instances(self: Any) -> Any:
@@ -39,10 +41,10 @@ def install() -> None:
             self.params.setdefault(name, value)
         return modify(self)
 
-    EC2Response.run_instances = run_instances
-    EC2Response.modify_instance_metadata_options = modify_instance_metadata_options
-    EC2Response.modify_instance_metadata_defaults = modify_instance_metadata_defaults
-    EC2Response.get_instance_metadata_defaults = get_instance_metadata_defaults
+    place(EC2Response, run_instances=run_instances)
+    place(EC2Response, modify_instance_metadata_options=modify_instance_metadata_options)
+    place(EC2Response, modify_instance_metadata_defaults=modify_instance_metadata_defaults)
+    place(EC2Response, get_instance_metadata_defaults=get_instance_metadata_defaults)
 
 
 def _as_data(options: Any) -> dict[str, Any]:

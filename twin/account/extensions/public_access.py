@@ -13,6 +13,8 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.elastic_block_store import EBSBackend
 from moto.ec2.responses import EC2Response
 
+from twin.account.extensions.placing import place
+
 _UNBLOCKED = "unblocked"
 _SNAPSHOT_STATES = {"block-all-sharing", "block-new-sharing"}
 _IMAGE_STATES = {"block-new-sharing"}
@@ -20,14 +22,15 @@ _IMAGE_STATES = {"block-new-sharing"}
 
 def install() -> None:
     """Add the six operations and the refusal."""
-    EC2Response.enable_snapshot_block_public_access = _enable("snapshot", _SNAPSHOT_STATES, "State")
-    EC2Response.disable_snapshot_block_public_access = _disable("snapshot", "State")
-    EC2Response.get_snapshot_block_public_access_state = _get("snapshot", "State")
-    EC2Response.enable_image_block_public_access = _enable(
-        "image", _IMAGE_STATES, "ImageBlockPublicAccessState"
+    place(EC2Response, enable_snapshot_block_public_access=_enable("snapshot", _SNAPSHOT_STATES, "State"))
+    place(EC2Response, disable_snapshot_block_public_access=_disable("snapshot", "State"))
+    place(EC2Response, get_snapshot_block_public_access_state=_get("snapshot", "State"))
+    place(
+        EC2Response,
+        enable_image_block_public_access=_enable("image", _IMAGE_STATES, "ImageBlockPublicAccessState"),
     )
-    EC2Response.disable_image_block_public_access = _disable("image", "ImageBlockPublicAccessState")
-    EC2Response.get_image_block_public_access_state = _get("image", "ImageBlockPublicAccessState")
+    place(EC2Response, disable_image_block_public_access=_disable("image", "ImageBlockPublicAccessState"))
+    place(EC2Response, get_image_block_public_access_state=_get("image", "ImageBlockPublicAccessState"))
     _refuse_sharing()
 
 
@@ -85,5 +88,5 @@ def _refuse_sharing() -> None:
             raise EC2ClientError("OperationNotPermitted", "Public sharing of AMIs is blocked in this Region.")
         return launch(self)
 
-    EBSBackend.add_create_volume_permission = add_create_volume_permission
-    EC2Response.modify_image_attribute = modify_image_attribute
+    place(EBSBackend, add_create_volume_permission=add_create_volume_permission)
+    place(EC2Response, modify_image_attribute=modify_image_attribute)

@@ -13,12 +13,14 @@ from typing import Any
 
 from moto.s3.models import FakeBucket
 
+from twin.account.extensions.placing import place
+
 _SERVICE = "logging.s3.amazonaws.com"
 
 
 def install() -> None:
     """Replace the check."""
-    FakeBucket._log_permissions_enabled_policy = staticmethod(may_deliver)
+    place(FakeBucket, _log_permissions_enabled_policy=staticmethod(may_deliver))
 
 
 def may_deliver(target_bucket: Any, target_prefix: str | None) -> bool:

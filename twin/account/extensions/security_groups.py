@@ -11,6 +11,8 @@ from typing import Any
 
 from moto.ec2.models.security_groups import SecurityGroupBackend, SecurityGroupRule
 
+from twin.account.extensions.placing import place
+
 
 def install() -> None:
     """Give default groups their self-rule when they are created; keep descriptions."""
@@ -24,7 +26,7 @@ def install() -> None:
             self.authorize_security_group_ingress(group.id, "-1", None, None, [], source_groups=own)
         return group
 
-    SecurityGroupBackend.create_security_group = create_security_group
+    place(SecurityGroupBackend, create_security_group=create_security_group)
 
 
 def _keep_descriptions() -> None:
@@ -35,10 +37,10 @@ def _keep_descriptions() -> None:
         listed = kwargs.get("prefix_list_id", args[7] if len(args) > 7 else None) or {}
         self.prefix_list_description = listed.get("Description")
 
-    def description(self: Any) -> str | None:
+    def description(self: Any) -> Any:
         sources = (self.ip_range, self.source_group)
         said = [source["Description"] for source in sources if source.get("Description")]
         return said[0] if said else self.prefix_list_description
 
-    SecurityGroupRule.__init__ = __init__
-    SecurityGroupRule.description = property(description)
+    place(SecurityGroupRule, __init__=__init__)
+    place(SecurityGroupRule, description=property(description))

@@ -24,6 +24,7 @@ from moto.ec2.models.vpn_connections import VPNConnection, VPNConnectionBackend
 from moto.ec2.responses import EC2Response
 from moto.secretsmanager.models import secretsmanager_backends
 
+from twin.account.extensions.placing import place
 from twin.account.extensions.vpn_document import customer_configuration
 
 # The upper half of RFC 2544's block: never routed, so no tunnel can be mistaken for a real endpoint; elastic
@@ -44,27 +45,30 @@ _KEY_CHARACTERS = string.ascii_letters + string.digits
 
 def install() -> None:
     """Replace the parts of moto that drop options, and add the missing operations."""
-    VPNConnection.customer_gateway_configuration = property(customer_configuration)
+    place(VPNConnection, customer_gateway_configuration=property(customer_configuration))
     _keep_options()
-    EC2Response.modify_vpn_tunnel_options = modify_vpn_tunnel_options
-    EC2Response.create_vpn_connection_route = create_vpn_connection_route
-    EC2Response.delete_vpn_connection_route = delete_vpn_connection_route
-    EC2Response.enable_vgw_route_propagation = enable_vgw_route_propagation
-    EC2Response.disable_vgw_route_propagation = disable_vgw_route_propagation
-    RouteTable.propagating_vgws = property(lambda table: [{"GatewayId": vgw} for vgw in _propagating(table)])
+    place(EC2Response, modify_vpn_tunnel_options=modify_vpn_tunnel_options)
+    place(EC2Response, create_vpn_connection_route=create_vpn_connection_route)
+    place(EC2Response, delete_vpn_connection_route=delete_vpn_connection_route)
+    place(EC2Response, enable_vgw_route_propagation=enable_vgw_route_propagation)
+    place(EC2Response, disable_vgw_route_propagation=disable_vgw_route_propagation)
+    place(
+        RouteTable,
+        propagating_vgws=property(lambda table: [{"GatewayId": vgw} for vgw in _propagating(table)]),
+    )
 
 
 def _keep_options() -> None:
     create, delete = EC2Response.create_vpn_connection, VPNConnectionBackend.delete_vpn_connection
 
-    def create_vpn_connection(self: Any) -> ActionResult:
-        result = create(self)
+    def create_vpn_connection(self: Any) -> Any:
+        result: Any = create(self)
         connection = result.result["VpnConnection"]
         _fill(self, connection)
         return result
 
     def delete_vpn_connection(self: Any, vpn_connection_id: str) -> Any:
-        connection = delete(self, vpn_connection_id)
+        connection: Any = delete(self, vpn_connection_id)
         arn = getattr(connection, "pre_shared_key_arn", None)
         if arn:
             vault = secretsmanager_backends[self.account_id][self.region_name]
@@ -72,8 +76,8 @@ def _keep_options() -> None:
             connection.pre_shared_key_arn = None
         return connection
 
-    EC2Response.create_vpn_connection = create_vpn_connection
-    VPNConnectionBackend.delete_vpn_connection = delete_vpn_connection
+    place(EC2Response, create_vpn_connection=create_vpn_connection)
+    place(VPNConnectionBackend, delete_vpn_connection=delete_vpn_connection)
 
 
 def _fill(response: Any, connection: Any) -> None:
@@ -145,11 +149,11 @@ def modify_vpn_tunnel_options(self: Any) -> ActionResult:
         raise EC2ClientError("InvalidVpnTunnel.NotFound", f"The tunnel '{outside}' does not exist")
     changes = _answered(self._get_param("TunnelOptions", {}) or {})
     if connection.pre_shared_key_arn and "PreSharedKey" in changes:
-        vault = secretsmanager_backends[self.current_account][self.region]
+        vault: Any = secretsmanager_backends[self.current_account][self.region]
         kept = json.loads(vault.get_secret_value(connection.pre_shared_key_arn, "", "")["SecretString"])
         kept[outside] = changes.pop("PreSharedKey")
         vault.put_secret_value(
-            connection.pre_shared_key_arn, json.dumps(kept), None, secrets.token_hex(16), []
+            connection.pre_shared_key_arn, json.dumps(kept), None, secrets.token_hex(16), ["AWSCURRENT"]
         )
     tunnel.update(changes)
     return ActionResult({"VpnConnection": connection})

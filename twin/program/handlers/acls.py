@@ -24,7 +24,7 @@ def number(protocol: Any) -> str:
 def _entry(rule: Plain, egress: bool) -> Plain:
     protocol = number(rule["protocol"])
     entry: Plain = {"Protocol": protocol, "Egress": egress}
-    entry["RuleNumber"] = int(rule.get("ruleNumber", rule.get("ruleNo", 0)))
+    entry["RuleNumber"] = int(rule.get("ruleNumber") or rule.get("ruleNo") or 0)
     entry["RuleAction"] = rule.get("ruleAction", rule.get("action"))
     for name, key in (("cidrBlock", "CidrBlock"), ("ipv6CidrBlock", "Ipv6CidrBlock")):
         if rule.get(name):

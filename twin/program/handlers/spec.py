@@ -47,7 +47,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Setting:
-    """Inputs that have an operation of their own, applied after creation and again when one of them changes."""
+    """Inputs with an operation of their own, applied after creation and again when one changes."""
 
     inputs: tuple[str, ...]
     apply: Callable[[Call, str], None]
@@ -94,7 +94,7 @@ class Spec:
         return bool(self.tag_kind or self.tags_as)
 
     def automatic_name(self, name: str) -> str:
-        """A name for a resource that the program did not name: its own and seven random digits, as Pulumi does."""
+        """A name where the program gave none: the resource's and seven random digits, as Pulumi does."""
         suffix = f"-{secrets.token_hex(4)[:7]}"
         return name[: self.max_name - len(suffix)] + suffix
 
@@ -215,7 +215,7 @@ def _structure(values: Mapping[str, Any], shape: Any, rename: Mapping[str, str])
     return result
 
 
-def _convert(value: Any, shape: Any, rename: Mapping[str, str]) -> Any:
+def _convert(value: Any, shape: Any, rename: Mapping[str, str]) -> Any:  # noqa: PLR0911 - one per kind
     if shape.type_name == "structure":
         return _structure(value, shape, rename)
     if shape.type_name == "list":
@@ -246,7 +246,7 @@ def to_pulumi(value: Any) -> Any:
 
 
 def _is_plain(value: Any) -> bool:
-    # What nobody asked for and nobody mapped may have another structure in the SDK; texts and numbers have none.
+    # What nobody asked for or mapped may have another structure in the SDK; texts and numbers have none.
     items = value if isinstance(value, list) else [value]
     return not any(isinstance(item, Mapping | list) for item in items)
 

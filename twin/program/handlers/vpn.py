@@ -136,7 +136,7 @@ class Connection(Spec):
         return parameters
 
     def can_change(self, changed: set[str]) -> bool:
-        """Tunnel options can be modified one tunnel at a time; inside ranges are fixed with the connection."""
+        """Tunnel options change one tunnel at a time; inside ranges are fixed with the connection."""
         fixed = {"InsideCidr", "InsideIpv6Cidr"}
         tunnels = {name for name in changed if (m := _TUNNEL_INPUT.match(name)) and m[2] not in fixed}
         return changed - tunnels <= {"tags", "tagsAll"}
@@ -182,7 +182,7 @@ def _tunnel_facts(tunnel: Plain) -> Plain:
         "Phase2DHGroupNumbers": "phase2DhGroupNumbers",
         **{api: own for own, api in _TUNNEL_NAMES.items()},
     }
-    facts = {names.get(k, k[:1].lower() + k[1:]): v for k, v in values.items()}
+    facts: Plain = {names.get(k, k[:1].lower() + k[1:]): v for k, v in values.items()}
     logs = (facts.get("logOptions") or {}).get("cloudWatchLogOptions")
     if logs is not None:
         facts["logOptions"] = {"cloudwatchLogOptions": logs}
