@@ -37,7 +37,7 @@ def rights(host):
         "/etc/ssh/sshd_config.d/* /etc/crontab /etc/cron.* /etc/security/opasswd "
         "/etc/sudoers /etc/sudoers.d/* /root /etc/stockade/* /usr/local/sbin/* /etc/apt/apt.conf.d/*"
     )
-    lines = host.run(f"stat --format '%a %U %G %n' {paths} 2>/dev/null").stdout.splitlines()
+    lines = host.run(f"stat --dereference --format '%a %U %G %n' {paths} 2>/dev/null").stdout.splitlines()
     rows = (line.split(" ", 3) for line in lines)
     return {path: (int(mode, 8), user, group) for mode, user, group, path in rows}
 
