@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -74,6 +76,7 @@ def target(place: Place, source: str, node: dict[str, Any]) -> str:
 def test_every_row_of_the_reachability_matrix_is_true_on_the_wire(place: Place) -> None:
     rows = reachability(from_data(place.region["intent"]), place.region["nodes"])
     assert {row.allowed for row in rows} == {True, False}
+    listen_everywhere(place, {row.port for row in rows if row.protocol == "tcp"})
     cases = [
         (row, source, node)
         for row in rows
@@ -90,6 +93,35 @@ def test_every_row_of_the_reachability_matrix_is_true_on_the_wire(place: Place) 
     ]
     assert not wrong
     assert len(cases) >= 40
+
+
+LISTEN = """
+import socket, sys, time
+held = []
+for port in map(int, sys.argv[1:]):
+    try:
+        held.append(socket.create_server(("0.0.0.0", port)))
+    except OSError:
+        pass  # the application has it
+time.sleep(86400)
+"""
+
+
+def listen_everywhere(place: Place, ports: set[int]) -> None:
+    """Let every node answer on every port of the matrix: silence then means that no packet got through."""
+    words = " ".join(map(str, sorted(ports)))
+    for node in HOME:
+        start = f"sudo systemd-run -q --unit=listen python3 -c {shlex.quote(LISTEN)} {words}"
+        assert place.nodes.ssh(node, start).returncode == 0
+        deadline = time.monotonic() + 10
+        while not ports <= listening(place, node) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert ports <= listening(place, node)
+
+
+def listening(place: Place, node: str) -> set[int]:
+    lines = place.nodes.ssh(node, "ss -Hltn4").stdout.splitlines()
+    return {int(line.split()[3].rpartition(":")[2]) for line in lines}
 
 
 def sources(place: Place, row: Reach, node: str) -> list[str]:
