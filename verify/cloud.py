@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from verify.account import Account
+from verify.account import Account, AccountFault
 from verify.discovery import KINDS, discover
 from verify.plugin import STATE
-from verify.subjects import Resource
+from verify.subjects import Missing, Resource
 
 ACCOUNT = pytest.StashKey[Account]()
 FOUND = pytest.StashKey[dict[str, list[Resource]]]()
@@ -67,9 +67,20 @@ def resources(request: pytest.FixtureRequest) -> Any:
     return lambda kind: [r for r in found(request.config, kind) if not r.problem and not r.absent]
 
 
+def _judged(resource: Resource) -> Resource:
+    """The resource, if there is anything of it to judge."""
+    if resource.error:
+        raise AccountFault(resource.problem)
+    if resource.absent:
+        pytest.skip(f"not applicable: the region has no {resource.kind.replace('_', ' ')} of this kind")
+    if resource.problem:
+        raise Missing(resource.problem)
+    return resource
+
+
 def _kind_fixture(kind: str) -> Any:
     def one(request: pytest.FixtureRequest) -> Resource:
-        return request.param  # type: ignore[no-any-return]
+        return _judged(request.param)
 
     one.__doc__ = f"One {kind.replace('_', ' ')} of the account."
     return pytest.fixture(scope="session", name=kind)(one)

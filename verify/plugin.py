@@ -25,14 +25,13 @@ from controls.waivers import load_waivers
 from fault import Fault
 from report import junit, summary
 from report.model import Report, Status
-from verify.account import AccountFault
 from verify.collection import check_items, expand_nodes
 from verify.fleet import Fleet, read_contract, read_fleet
 from verify.judgement import Judgement
 from verify.outcome import as_data, judge
 from verify.progress import Progress
 from verify.session import Reach, run_session
-from verify.subjects import Missing, Resource
+from verify.subjects import Resource
 
 ROOT = Path(__file__).resolve().parents[1]
 STATE = pytest.StashKey["State"]()
@@ -221,12 +220,6 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
         if isinstance(value, Resource):
             data = json.dumps(value.data, default=str) if value.data else ""
             recorder.note(f"{value.source} → {value.id}", data)
-            if value.error:
-                raise AccountFault(value.problem)
-            if value.absent:
-                pytest.skip(f"not applicable: the region has no {value.kind.replace('_', ' ')} of this kind")
-            if value.problem:
-                raise Missing(value.problem)
     return (yield)
 
 

@@ -50,16 +50,28 @@ class Live:
             )
         return self._clients[service, where]
 
-    def verify(self) -> tuple[int, set[tuple[str, str]]]:
-        """Run tests/cloud; returns its exit code and the (control, subject) pairs that are red."""
+    def verify(
+        self, contract: dict[str, Any] | None = None, env: dict[str, str] | None = None
+    ) -> tuple[int, set[tuple[str, str]]]:
+        """Run tests/cloud; returns its exit code and the (control, subject) pairs that are red.
+
+        `contract` promises something else than what was provisioned, `env` points somewhere else.
+        """
         results = self.home / "results.json"
+        (self.home / "region.json").write_text(json.dumps(contract or self.contract))
         argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(ROOT / "tests/cloud")]
         argv += ["--region", str(self.home / "region.json"), "--results", str(results)]
         clean = {
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTEST_"))
         }
         done = subprocess.run(
-            argv, cwd=ROOT, env=clean | self.env, capture_output=True, text=True, check=False, timeout=300
+            argv,
+            cwd=ROOT,
+            env=clean | self.env | (env or {}),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
         )
         assert results.exists(), done.stdout + done.stderr
         self.report = Report.load(results)
@@ -84,7 +96,6 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     running = account.start(STACK, str(stack.account), str(stack.region), root=home)
     try:
         outputs = program.run(STACK, running, "up", root=ROOT, build=home).outputs
-        (home / "region.json").write_text(json.dumps(outputs["region"]))
         yield Live(home, outputs["region"], running.env)
     finally:
         account.stop(root=home)

@@ -7,7 +7,9 @@ pair what it found; their sum has to be the whole difference to a green run.
 
 from __future__ import annotations
 
+import copy
 import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -320,3 +322,26 @@ def test_the_repaired_region_is_green_again(live: Any) -> None:
     code, red = live.verify()
     assert not red, live.why(red)
     assert code == 0
+
+
+def test_what_the_contract_promises_and_the_account_lacks_is_red(live: Any) -> None:
+    contract = copy.deepcopy(live.contract)
+    contract["buckets"]["archive"] = {"name": "nobody-made-this"}
+    contract["nodes"].append(
+        {**_node(live, "edge"), "name": "edge-z-9", "instance_id": "i-00000000000000000"}
+    )
+    code, red = live.verify(contract)
+    assert code == 1
+    assert {subject for _, subject in red} == {"bucket/archive", "instance/edge-z-9"}
+    assert "nobody-made-this of the region contract is not in the account" in live.why(red)
+
+
+def test_an_account_that_does_not_answer_proves_nothing(live: Any) -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))  # bound and not listening: nobody else takes it meanwhile
+        dead = f"http://localhost:{reserved.getsockname()[1]}"
+        code, red = live.verify(env={"AWS_ENDPOINT_URL": dead, "AWS_ENDPOINT_URL_S3_CONTROL": dead})
+    assert code == 3
+    judged = {(r.control, r.subject) for r in live.report.results}
+    assert {control for control, _ in judged - red} <= {"STK-REG-002"}, "only the contract itself can be read"
+    assert all("Could not connect" in r.message for r in live.report.results if (r.control, r.subject) in red)
