@@ -56,16 +56,13 @@ def no_public_grant(resources: Sequence[Planned], bounds: Bounds) -> Iterator[Fi
                 )
 
 
-def instance_roles_bounded(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
-    """A role that instances assume has a permission boundary."""
+def roles_bounded(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
+    """Every role has a permission boundary, whoever assumes it."""
     for role in of_type(resources, "aws:iam/role:Role"):
-        trusted = [
-            service
-            for statement in statements(role["inputs"].get("assumeRolePolicy"))
-            for service in listed(statement.get("Principal", {}).get("Service"))
-        ]
-        if "ec2.amazonaws.com" in trusted and "permissionsBoundary" not in role["inputs"]:
-            yield Finding("role-bounded", role["urn"], "no permission boundary", "set the node boundary")
+        if "permissionsBoundary" not in role["inputs"]:
+            yield Finding(
+                "role-bounded", role["urn"], "no permission boundary", "set one from iam/boundary.py"
+            )
 
 
 def _allows(resource: Planned) -> list[dict[str, Any]]:
@@ -82,5 +79,5 @@ GUARDRAILS: tuple[Guardrail, ...] = (
     no_wildcard_grant,
     no_wide_attachment,
     no_public_grant,
-    instance_roles_bounded,
+    roles_bounded,
 )

@@ -1,4 +1,4 @@
-"""The permission boundary of every node role: the most that any policy attached to it can ever grant.
+"""Permission boundaries of the roles: the most that any policy attached to one can ever grant.
 
 A boundary intersects: what it does not allow stays impossible even if somebody attaches
 AdministratorAccess. The deny statements restate what must never happen, so that a later widening of the
@@ -61,3 +61,15 @@ def node_boundary(allowed_regions: Sequence[str]) -> Document:
             Statement("NoLateralMovement", "Deny", LATERAL),
         ]
     )
+
+
+LOG_DELIVERY = ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")
+
+
+def delivery_boundary(region: str) -> Document:
+    """The boundary of a role that a service takes to write log streams: writing them in `region`, no more."""
+    statements = [
+        Statement("DeliverAtMost", "Allow", LOG_DELIVERY),
+        Statement("StayInTheRegion", "Deny", ["*"], condition=outside_regions([region])),
+    ]
+    return document(statements)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cloudwatch, ec2, iam
 
+from iam.boundary import LOG_DELIVERY, delivery_boundary
 from iam.documents import Statement, document, render, trust
 from storage.policies import flow_log_trust
 from tagging import tags
@@ -54,8 +55,16 @@ class FlowLogs(pulumi.ComponentResource):
 
     def _role(self, name: str, args: FlowLogsArgs) -> iam.Role:
         condition = flow_log_trust(args.account, args.region)
+        boundary = iam.Policy(
+            f"{name}-boundary",
+            description="The most the flow log role may ever do, whatever else is attached to it",
+            policy=render(delivery_boundary(args.region)),
+            tags=tags(f"{name}-boundary"),
+            opts=self._child,
+        )
         role = iam.Role(
             name,
+            permissions_boundary=boundary.arn,
             assume_role_policy=render(trust("vpc-flow-logs.amazonaws.com", condition)),
             description="Lets the VPC flow log service write to the flow log groups of this stack",
             tags=tags(name),
@@ -84,6 +93,5 @@ class FlowLogs(pulumi.ComponentResource):
 
 
 def _delivery(group_arns: list[str]) -> str:
-    writes = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
     resources = [resource for arn in sorted(group_arns) for resource in (arn, f"{arn}:*")]
-    return render(document([Statement("Deliver", "Allow", writes, resources)]))
+    return render(document([Statement("Deliver", "Allow", LOG_DELIVERY, resources)]))

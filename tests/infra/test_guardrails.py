@@ -237,6 +237,11 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("grant-public", "an open key", statement("aws:kms/key:Key", **EVERYBODY)),
     ("grant-public", "an open endpoint", statement("aws:ec2/vpcEndpoint:VpcEndpoint", **EVERYBODY)),
     ("role-bounded", "no boundary", drop("aws:iam/role:Role", "permissionsBoundary", "node-edge")),
+    (
+        "role-bounded",
+        "a delivering service's role without one",
+        drop("aws:iam/role:Role", "permissionsBoundary", "network-flow-logs"),
+    ),
     ("tunnel-strong", "AWS's defaults", drop(VPN, "tunnel1Phase1DhGroupNumbers")),
     ("tunnel-strong", "group 2 as well", put(VPN, "tunnel2Phase2DhGroupNumbers", [20, 2])),
     ("tunnel-strong", "IKEv1 as well", put(VPN, "tunnel1IkeVersions", ["ikev1", "ikev2"])),

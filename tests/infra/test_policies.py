@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from iam import documents
-from iam.boundary import node_boundary
+from iam.boundary import delivery_boundary, node_boundary
 from iam.documents import Condition, Statement, document, merge, render, trust
 from iam.node_policies import managed_by_ssm, node_policy, uses_bucket
 from network.endpoint_policies import account_only, own_identities_only
@@ -147,6 +147,19 @@ def test_a_trust_policy_names_a_service_and_no_resource() -> None:
 )
 def test_the_node_boundary(action: str, expected: bool) -> None:
     assert allowed(node_boundary([REGION]), action) is expected
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        ("logs:PutLogEvents", True),
+        ("logs:DeleteLogStream", False),
+        ("iam:CreateUser", False),
+        ("s3:GetObject", False),
+    ],
+)
+def test_the_boundary_of_log_delivery(action: str, expected: bool) -> None:
+    assert allowed(delivery_boundary(REGION), action) is expected
 
 
 @pytest.mark.parametrize(
