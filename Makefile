@@ -3,7 +3,7 @@ STACK ?= in-mumbai
 PYTHON := build/venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up preview harden verify report ssh test check down python machine browser help
+.PHONY: demo up preview harden verify report ssh test check down python machine testing help
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ down: python ## remove everything the twin started, also after a crash
 check: python ## lint, types, unit tests: under a minute
 	@.ci/check
 
-test: python machine browser ## every test
+test: python machine testing ## every test
 	@.ci/test
 
 python:
@@ -44,5 +44,5 @@ python:
 machine:
 	@./bootstrap machine
 
-browser:
-	@./bootstrap browser
+testing:
+	@./bootstrap tests
