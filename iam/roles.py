@@ -16,8 +16,9 @@ from tagging import tags
 
 @dataclass(frozen=True)
 class NodeRolesArgs:
-    """`endpoints`: for each server role that may use the data bucket, the S3 endpoints it must come
-    through.
+    """`endpoints`: for each server role that the intent lets reach AWS endpoints, the S3 endpoints it must
+    come through. A role without any is granted nothing: it could not call AWS, so a permission would serve
+    only whoever carries its credentials elsewhere.
     """
 
     account: str
@@ -64,16 +65,14 @@ class NodeRoles(pulumi.ComponentResource):
             tags=tags(f"{self._args.stack}-node-{role}", role=role),
             opts=self._child,
         )
-        iam.RolePolicy(
-            f"node-{role}", name="node", role=created.name, policy=self._policy(role), opts=self._child
-        )
+        if role in self._args.endpoints:
+            policy = self._policy(role)
+            iam.RolePolicy(f"node-{role}", name="node", role=created.name, policy=policy, opts=self._child)
         return created
 
     def _policy(self, role: str) -> pulumi.Input[str]:
         args = self._args
         managed = managed_by_ssm(args.region, args.account)
-        if role not in args.endpoints:
-            return render(node_policy(managed))
         needed = pulumi.Output.all(args.bucket_arn, args.key_arn, *args.endpoints[role])
         return needed.apply(
             lambda got: render(node_policy([*managed, *uses_bucket(got[0], got[1], args.region, got[2:])]))

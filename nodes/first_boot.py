@@ -5,17 +5,17 @@ readable by everything that runs on the node and by everybody who may describe t
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
 import yaml
 
 LOGIN = "admin"
 
 
-def user_data(role: str) -> str:
-    """cloud-config in base64: the one login, without a password and without ssh passwords.
+def user_data(role: str, keys: Sequence[str]) -> str:
+    """cloud-config in base64: the one login, with these public keys, without a password or ssh passwords.
 
-    No key is written here, since the settings name none: a first login needs one from Systems Manager
-    or from an image that trusts a certificate authority.
+    Takes effect on the first boot of a node only: a key that changes later is a task for the playbooks.
     """
     config = {
         "users": [
@@ -26,6 +26,7 @@ def user_data(role: str) -> str:
                 "shell": "/bin/bash",
                 "sudo": "ALL=(ALL) NOPASSWD:ALL",
                 "lock_passwd": True,
+                "ssh_authorized_keys": list(keys),
             }
         ],
         "disable_root": True,
@@ -35,5 +36,5 @@ def user_data(role: str) -> str:
         "package_update": False,
         "package_upgrade": False,
     }
-    text = "#cloud-config\n" + yaml.safe_dump(config, sort_keys=False)
+    text = "#cloud-config\n" + yaml.safe_dump(config, sort_keys=False, width=100_000)  # a key is one line
     return base64.b64encode(text.encode()).decode()

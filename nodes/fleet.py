@@ -32,6 +32,7 @@ class FleetArgs:
     security_group: pulumi.Output[str]
     instance_profile_arn: pulumi.Output[str]
     volume_key_arn: pulumi.Output[str]
+    administrator_keys: Sequence[str]
 
 
 class Fleet(pulumi.ComponentResource):
@@ -68,7 +69,7 @@ class Fleet(pulumi.ComponentResource):
             monitoring=ec2.LaunchTemplateMonitoringArgs(enabled=True),
             ebs_optimized="true",
             instance_initiated_shutdown_behavior="stop",
-            user_data=user_data(args.role),
+            user_data=user_data(args.role, args.administrator_keys),
             update_default_version=True,
             tag_specifications=[
                 ec2.LaunchTemplateTagSpecificationArgs(

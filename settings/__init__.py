@@ -1,6 +1,7 @@
 """The typed settings of one region: `load` a stack file, or `parse` a mapping. Knows nothing of Pulumi."""
 
 from settings.model import (
+    Administrator,
     FirewallRule,
     Limit,
     Protocol,
@@ -17,6 +18,7 @@ from settings.problems import Problem, SettingsError
 from settings.stack import load, parse, parse_config
 
 __all__ = [
+    "Administrator",
     "FirewallRule",
     "Limit",
     "Problem",

@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from settings.model import (
+    Administrator,
     FirewallRule,
     Image,
     Patching,
@@ -28,6 +29,7 @@ from settings.model import (
     Vpc,
 )
 from settings.problems import Broken, Problem, show
+from settings.ssh_keys import depict
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Draft:
     vpcs: dict[str, Vpc] = field(default_factory=dict)
     server_roles: dict[str, ServerRole] = field(default_factory=dict)
     image: Image | None = None
+    administrators: dict[str, Administrator] = field(default_factory=dict)
     sites: dict[str, Site] = field(default_factory=dict)
     services: Services | None = None
     firewall: dict[int, FirewallRule] = field(default_factory=dict)
@@ -126,7 +129,7 @@ def _sound(key: str, value: Any) -> tuple[Any, list[Problem]]:
 def _rest(key: str, value: Any, broken: set[int | str]) -> dict[Any, Any] | None:
     """The items that nothing is wrong with, each under its own name or number."""
     adapter = _adapters()[key]
-    if key in ("vpcs", "server_roles", "sites") and isinstance(value, Mapping):
+    if key in ("vpcs", "server_roles", "sites", "administrators") and isinstance(value, Mapping):
         rest = {name: item for name, item in value.items() if name not in broken}
         return dict(adapter.validate_python(rest)) if rest else None
     if key == "firewall" and isinstance(value, list):
@@ -138,15 +141,17 @@ def _problem(section: str, detail: ErrorDetails) -> Problem:
     """A pydantic error in this project's words: key, value, rule, fix."""
     loc = [str(part) for part in detail["loc"] if part not in ("[key]", "ip-v4-network", "ip-v6-network")]
     key = ".".join([section, *(part for part in loc if not part.startswith("function-"))])
-    kind, value = detail["type"], show(detail["input"])
+    kind = detail["type"]
+    # Where keys of people and machines stand, whatever is wrong may be a secret: it is never repeated.
+    value = depict(detail["input"]) if section == "administrators" else show(detail["input"])
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, Broken):
-        return Problem(key, value, cause.rule, cause.fix)
+        return Problem(key, cause.shown or value, cause.rule, cause.fix)
     model = _owner(section, detail["loc"])
     if kind == "extra_forbidden":
         fields = {info.alias or name: info for name, info in model.model_fields.items()} if model else {}
-        return _unknown(key, detail["input"], fields)
-    meant = _meaning(model, loc)
+        return _unknown(key, value, fields)
+    meant = _meaning(model, loc) if loc else str(Settings.model_fields[section].description)
     if kind == "missing":
         return Problem(key, "missing", "every key is stated, there are no defaults", f"add it: {meant}")
     rule = detail["msg"][0].lower() + detail["msg"][1:]

@@ -72,6 +72,12 @@ PRIVATE_V4 = tuple(IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.
 # few places.
 WIDEST_RANGE = {"noc": (16, 32), "service_centre": (16, 32), "customer": (8, 32)}
 
+# Amazon EC2 User Guide, "Run commands when you launch an EC2 instance with user data input": 16 KB, before
+# base64.
+USER_DATA_BYTES = 16384
+# What first boot says beside the keys stays below this.
+KEPT_FOR_FIRST_BOOT = 2048
+
 ADMIN_PORT = 22
 # Ports of administration; never from the internet or from a customer's site.
 ADMIN_PORTS = {22: "ssh", 3389: "RDP", 5985: "WinRM", 5986: "WinRM over TLS"}

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from settings.problems import Broken
+from settings.ssh_keys import KEY_TYPES, public_key
 
 
 class Tier(StrEnum):
@@ -110,6 +111,12 @@ Days = Annotated[int, Field(ge=1, le=3653, strict=True)]
 Network4 = Annotated[IPv4Network, BeforeValidator(_strict_network)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_strict_network)]
 Words = Annotated[tuple[str, ...], Field(min_length=1)]
+PublicKey = Annotated[
+    str,
+    AfterValidator(public_key),
+    # For editors only: what is inside the base64 text is read by the validator.
+    Field(json_schema_extra={"pattern": rf"^\s*({'|'.join(KEY_TYPES)}) [A-Za-z0-9+/]+={{0,2}}( \S+)?\s*$"}),
+]
 Reason = Annotated[str, Field(min_length=3, max_length=200)]
 
 
@@ -149,6 +156,12 @@ class Image(Model):
 
     id: Annotated[str, AfterValidator(_image)] = Field(description="pinned AMI id of this region")
     owner: Account = Field(description="account that publishes it; compared at preview")
+
+
+class Administrator(Model):
+    """A role or machine that administers the nodes; people act through one, under its own audit."""
+
+    key: PublicKey = Field(description="its OpenSSH public key: type, base64, one word of comment")
 
 
 class Site(Model):
@@ -234,6 +247,10 @@ class Settings(Model):
     vpcs: dict[Name, Vpc] = Field(min_length=1, description="VPCs by name")
     server_roles: dict[RoleName, ServerRole] = Field(min_length=1, description="server roles by name")
     image: Image = Field(description="machine image of the nodes")
+    administrators: dict[Name, Administrator] = Field(
+        min_length=1,
+        description="public keys that may log in at a node's first boot, by the name of a role or machine",
+    )
     sites: dict[Name, Site] = Field(description="places that are connected by VPN, by name; at least one NOC")
     services: Services = Field(description="shared services the nodes use")
     firewall: tuple[FirewallRule, ...] = Field(min_length=1, description="the firewall intent, written once")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from fault import WRONG_USE, Fault
 
 _LONGEST_VALUE = 80
+_NOT_REPEATED = "(a private key, not repeated here)"
+# A private key as PEM or PuTTY writes it, or the start of OpenSSH's own format (openssh-key-v1) in base64.
+_PRIVATE_KEY = re.compile(r"PRIVATE\s+KEY|PuTTY-User-Key-File|Private-Lines|b3BlbnNzaC1rZXktdjE")
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,12 @@ class Problem:
     value: str
     rule: str
     fix: str
+
+    def __post_init__(self) -> None:
+        # Whichever rule found it, and wherever it was pasted.
+        for name, text in vars(self).copy().items():
+            if holds_private_key(text):
+                object.__setattr__(self, name, _NOT_REPEATED)
 
     def __str__(self) -> str:
         return f"{show(self.key)}: {self.value}; {self.rule}; {self.fix}"
@@ -38,15 +48,25 @@ class SettingsError(Fault):
 
 
 class Broken(ValueError):
-    """A field's value breaks a rule; pydantic wants a ValueError. Becomes a Problem with the same words."""
+    """A field's value breaks a rule; pydantic wants a ValueError. Becomes a Problem with the same words.
 
-    def __init__(self, rule: str, fix: str) -> None:
+    `shown` stands for the value where the value itself must not be repeated.
+    """
+
+    def __init__(self, rule: str, fix: str, shown: str | None = None) -> None:
         super().__init__(rule)
-        self.rule, self.fix = rule, fix
+        self.rule, self.fix, self.shown = rule, fix, shown
+
+
+def holds_private_key(text: str) -> bool:
+    """Whether a text looks like a private key or contains one."""
+    return _PRIVATE_KEY.search(text) is not None
 
 
 def show(value: Any) -> str:
-    """A value as it fits in one line of a terminal: no line breaks, no control characters."""
+    """A value as it fits in one line of a terminal: no line breaks, no control characters, no private key."""
     text = value if isinstance(value, str) else repr(value)
+    if holds_private_key(text):
+        return _NOT_REPEATED
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

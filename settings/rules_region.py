@@ -265,6 +265,34 @@ def services_stand_in_our_sites(draft: Draft) -> Iterator[Problem]:
             )
 
 
+def administrators_have_keys_of_their_own(draft: Draft) -> Iterator[Problem]:
+    """A key under two names could be taken from one of them only in appearance."""
+    owners: dict[str, str] = {}
+    for name, administrator in draft.administrators.items():
+        blob = administrator.key.split()[1]
+        if blob in owners:
+            yield Problem(
+                f"administrators.{name}.key",
+                f"the key of {owners[blob]}",
+                "a key stands under one name",
+                "make another key, or remove one of the two names",
+            )
+        owners.setdefault(blob, name)
+
+
+def administrators_fit_into_first_boot(draft: Draft) -> Iterator[Problem]:
+    """AWS refuses more user data in the middle of a run."""
+    size = sum(len(administrator.key) + 16 for administrator in draft.administrators.values())
+    most = facts.USER_DATA_BYTES - facts.KEPT_FOR_FIRST_BOOT
+    if size > most:
+        yield Problem(
+            "administrators",
+            f"{len(draft.administrators)} keys, {size} bytes",
+            f"all keys together take {most} bytes at most, since EC2 takes 16 KB of user data",
+            "use ssh-ed25519 keys, which are short, or name fewer",
+        )
+
+
 def logs_are_kept_long_enough(draft: Draft) -> Iterator[Problem]:
     """The jurisdiction's minimum for logs; noncurrent object versions are not logs."""
     place = facts.JURISDICTIONS.get(draft.residency.jurisdiction) if draft.residency else None
@@ -310,6 +338,8 @@ RULES: tuple[Rule, ...] = (
     names_resolve,
     names_are_free,
     services_stand_in_our_sites,
+    administrators_have_keys_of_their_own,
+    administrators_fit_into_first_boot,
     logs_are_kept_long_enough,
     flow_log_days_exist,
 )

@@ -87,7 +87,7 @@ def load(stack: str, root: Path) -> Settings:
         data = loader.get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(
-            [Problem(path.name, show(str(error)), "a stack file is YAML", "correct the syntax")]
+            [Problem(path.name, _place(error), "a stack file is YAML", "correct the syntax")]
         ) from error
     problems = list(loader.repeated)
     mapping = _config_of(path, data, problems)
@@ -135,6 +135,13 @@ def _config_of(path: Path, data: Any, problems: list[Problem]) -> dict[str, Any]
             )
         )
     return {str(k).removeprefix(PREFIX): v for k, v in config.items() if str(k).startswith(PREFIX)}
+
+
+def _place(error: Exception) -> str:
+    """Where a file stops being YAML and why; never the text itself, which may be a pasted key."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return "unreadable characters"
+    return f"line {error.problem_mark.line + 1}: {show(error.problem or 'not YAML')}"
 
 
 def _foreign(key: str, value: Any) -> Problem:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from typing import Any
 
 import pulumi
 import pytest
-import yaml
 
 import settings
 from network.intent import from_data, peerings, resolve
@@ -245,15 +243,18 @@ def test_nothing_that_looks_like_a_secret_is_registered_or_exported_in_clear(run
             )
 
 
-def test_first_boot_data_makes_the_login_without_any_password_or_key(run: Run) -> None:
-    for template in run.of("aws:ec2/launchTemplate:LaunchTemplate").values():
-        text = base64.b64decode(template["inputs"]["userData"]).decode()
-        assert text.startswith("#cloud-config\n")
-        assert not SECRET.search(text)
-        data = yaml.safe_load(text)
-        assert [user["name"] for user in data["users"]] == ["admin"]
-        assert data["users"][0]["lock_passwd"] is True
-        assert data["ssh_pwauth"] is False
+def test_a_role_that_no_rule_lets_reach_aws_is_granted_nothing(run: Run, stack: str) -> None:
+    """What faces the internet has credentials without a use for whoever takes them."""
+    config = settings.load(stack, ROOT)
+    reach = {f.source.name for f in resolve(config).flows if f.target.kind == "aws_endpoints"}
+    assert reach and reach < set(config.server_roles)
+    policies = run.of("aws:iam/rolePolicy:RolePolicy").values()
+    granted = {urn.rpartition("::")[2] for policy in policies for urn in policy["depends"]["role"]}
+    nodes = {f"node-{role}" for role in config.server_roles}
+    assert nodes <= set(run.of("aws:iam/role:Role"))
+    assert granted & nodes == {f"node-{role}" for role in reach}
+    assert [p["name"] for p in run.planned if p["type"].endswith("PolicyAttachment")] == []
+    assert not [p for p in run.of("aws:iam/role:Role").values() if p["inputs"].get("managedPolicyArns")]
 
 
 def test_wrong_settings_stop_the_program_before_anything_is_registered(tmp_path: Path) -> None:
