@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import psutil
 import pytest
 from botocore.exceptions import ClientError
@@ -126,6 +127,17 @@ def test_the_account_is_the_stack_s_and_offers_only_its_image(aws: Clients) -> N
     assert [(image["ImageId"], image["OwnerId"]) for image in images] == [(IMAGE.id, IMAGE.owner)]
     policies = aws.client("iam").list_policies(Scope="AWS", MaxItems=5)["Policies"]
     assert len(policies) == 5
+
+
+@pytest.mark.parametrize("region", [REGION, "eu-central-1"])
+def test_no_region_has_a_default_vpc(aws: Clients, region: str) -> None:
+    ec2 = boto3.client(
+        "ec2", region, endpoint_url=aws.endpoint, aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    assert not [vpc for vpc in ec2.describe_vpcs()["Vpcs"] if vpc["IsDefault"]]
+    assert not [subnet for subnet in ec2.describe_subnets()["Subnets"] if subnet["DefaultForAz"]]
+    for vpc in ec2.describe_vpcs()["Vpcs"]:
+        assert vpc["CidrBlock"] != "172.31.0.0/16"
 
 
 def test_a_repeated_creation_gives_the_first_answer(aws: Clients, ec2: Any) -> None:

@@ -14,6 +14,7 @@ from twin.account.extensions import (
     public_access,
     s3,
     security_groups,
+    vending,
     vpn,
 )
 
@@ -25,6 +26,7 @@ def install() -> None:
     if _installed:
         return
     for module in (
+        vending,
         addresses,
         vpn,
         endpoints,
