@@ -140,7 +140,7 @@ class Node:
         self._seed("root/.ssh/authorized_keys", NO_ROOT_LOGIN + public, mode=0o600)
         if self.plan.ports:
             self._seed("etc/twin-workload.ports", " ".join(map(str, self.plan.ports)) + "\n")
-        ssh.make_host_keys(self._folder("etc/ssh"), self.name)
+        ssh.make_host_keys(self.ledger, self._folder("etc/ssh"), self.name)
 
     def _seed(self, name: str, text: str, mode: int = 0o644, owner: int = 0) -> None:
         path = self._folder(str(Path(name).parent), owner) / Path(name).name

@@ -6,13 +6,15 @@ namespace: what a login meets on its way is exactly what it would meet in the re
 
 from __future__ import annotations
 
+import os
 import subprocess
+import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from fault import Fault
-from twin.ledger import Ledger
+from twin.ledger import TOKEN, Ledger
 
 USER = "admin"
 KEY_TYPES = ("ed25519", "ecdsa", "rsa")
@@ -34,15 +36,26 @@ def key(home: Path) -> Path:
     return path
 
 
-def make_host_keys(directory: Path, node: str) -> None:
-    """A node's own host keys, one of each type, as cloud-init makes them at first boot."""
+def make_host_keys(ledger: Ledger, directory: Path, node: str) -> None:
+    """A node's own host keys, one of each type, as cloud-init makes them at first boot.
+
+    They are made aside and moved in whole: a killed run's ssh-keygen may still be writing where that run was.
+    """
+    aside = ledger.home / f"keys-{uuid.uuid4().hex[:8]}"
+    ledger.record("path", str(aside))
+    aside.mkdir(mode=0o700)
     for kind in KEY_TYPES:
-        _keygen(kind, directory / f"ssh_host_{kind}_key", f"root@{node}")
+        _keygen(kind, aside / f"ssh_host_{kind}_key", f"root@{node}", ledger.token("ssh-keygen"))
+    for made in aside.iterdir():
+        made.replace(directory / made.name)
+    aside.rmdir()
 
 
-def _keygen(kind: str, path: Path, comment: str) -> None:
+def _keygen(kind: str, path: Path, comment: str, token: str = "") -> None:
+    """Run ssh-keygen; the token lets a sweep end it when we are killed meanwhile."""
     command = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", comment, "-f", str(path)]
-    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    environment = {**os.environ, **({TOKEN: token} if token else {})}
+    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, env=environment)
 
 
 def noc(region: Mapping[str, Any]) -> str:
