@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -30,7 +33,7 @@ SITE = {
 }
 
 
-def problems(data):
+def problems(data: dict[str, Any]) -> list[settings.Problem]:
     with pytest.raises(settings.SettingsError) as caught:
         settings.parse(data)
     assert caught.value.code == 2
@@ -202,19 +205,21 @@ CASES = [
 
 
 @pytest.mark.parametrize(("place", "value", "key", "shown", "says"), CASES)
-def test_a_bad_value_is_named_with_its_rule_and_fix(place, value, key, shown, says):
+def test_a_bad_value_is_named_with_its_rule_and_fix(
+    place: str, value: Any, key: str, shown: str, says: str
+) -> None:
     found = problems(put(raw(), place, value))
     hits = [p for p in found if p.key == key and p.value == shown and says in f"{p.rule}; {p.fix}"]
     assert len(hits) == 1, [str(p) for p in found]
     assert hits[0].fix
 
 
-def test_no_noc_is_refused():
+def test_no_noc_is_refused() -> None:
     found = problems(put(raw(), "sites.noc-mumbai", ...))
     assert any(p.key == "sites" and "at least one site of kind noc" in p.rule for p in found)
 
 
-def test_a_vpc_too_small_for_its_nodes_is_refused():
+def test_a_vpc_too_small_for_its_nodes_is_refused() -> None:
     data = put(put(raw(), "vpcs.customer.cidr", "10.20.0.0/22"), "server_roles.app.count", 60)
     assert [
         "a private subnet (/27) has room for 19 nodes and gets up to 20" in p.rule for p in problems(data)
@@ -222,7 +227,7 @@ def test_a_vpc_too_small_for_its_nodes_is_refused():
     assert settings.parse(put(data, "server_roles.app.count", 57))
 
 
-def test_neighbours_that_only_security_groups_could_tell_apart_are_refused():
+def test_neighbours_that_only_security_groups_could_tell_apart_are_refused() -> None:
     data = raw()
     data["server_roles"]["batch"] = data["server_roles"]["app"]
     data["firewall"][4]["to"].append("batch")
@@ -240,7 +245,7 @@ def test_neighbours_that_only_security_groups_could_tell_apart_are_refused():
     assert settings.parse(put(data, "firewall.8.port", 9444))
 
 
-def test_all_problems_of_the_issue_come_at_once(tmp_path):
+def test_all_problems_of_the_issue_come_at_once(tmp_path: Path) -> None:
     """Field problems and problems across fields in one run of the command; nothing hides another."""
     stack = yaml.safe_load((ROOT / "Pulumi.in-mumbai.yaml").read_text())
     config = stack["config"]
@@ -283,7 +288,7 @@ def test_all_problems_of_the_issue_come_at_once(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["Pulumi.bad.yaml"]
 
 
-def test_no_noc_and_a_broken_rule_are_reported_together():
+def test_no_noc_and_a_broken_rule_are_reported_together() -> None:
     data = put(put(raw(), "sites.noc-mumbai.kind", "customer"), "firewall.2.port", "many")
     assert {"sites", "firewall.2.port"} <= {p.key for p in problems(data)}
 
@@ -298,7 +303,7 @@ def test_no_noc_and_a_broken_rule_are_reported_together():
         ("config: {? [a, b] : 1}", "a stack file is YAML"),
     ],
 )
-def test_a_file_that_is_no_stack_is_one_line(tmp_path, text, says):
+def test_a_file_that_is_no_stack_is_one_line(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "Pulumi.bad.yaml").write_text(text)
     with pytest.raises(settings.SettingsError) as caught:
         settings.load("bad", tmp_path)
@@ -307,7 +312,7 @@ def test_a_file_that_is_no_stack_is_one_line(tmp_path, text, says):
     assert "\n" not in str(caught.value)
 
 
-def _file(tmp_path, change):
+def _file(tmp_path: Path, change: Callable[[str], str]) -> list[settings.Problem]:
     text = (ROOT / "Pulumi.in-mumbai.yaml").read_text()
     (tmp_path / "Pulumi.bad.yaml").write_text(change(text))
     with pytest.raises(settings.SettingsError) as caught:
@@ -315,7 +320,7 @@ def _file(tmp_path, change):
     return caught.value.problems
 
 
-def test_keys_that_stand_twice_are_all_refused(tmp_path):
+def test_keys_that_stand_twice_are_all_refused(tmp_path: Path) -> None:
     found = _file(
         tmp_path,
         lambda t: (
@@ -326,19 +331,19 @@ def test_keys_that_stand_twice_are_all_refused(tmp_path):
     assert {p.key for p in found if p.rule == "a key stands once"} == {"reboot", "stockade:region"}
 
 
-def test_default_providers_must_be_disabled(tmp_path):
+def test_default_providers_must_be_disabled(tmp_path: Path) -> None:
     found = _file(tmp_path, lambda t: t.replace('pulumi:disable-default-providers: ["*"]', "stockade:x: 1"))
     assert {"pulumi:disable-default-providers", "x"} == {p.key for p in found}
 
 
-def test_a_provider_key_and_a_foreign_key_are_refused(tmp_path):
+def test_a_provider_key_and_a_foreign_key_are_refused(tmp_path: Path) -> None:
     found = _file(tmp_path, lambda t: t + "  aws:profile: dev\n  other:thing: 1\n" + "resources: {}\n")
     fixes = {p.key: p.fix for p in found}
     assert set(fixes) == {"aws:profile", "other:thing", "resources"}
     assert "stockade: key" in fixes["aws:profile"]
 
 
-def test_what_pulumi_itself_writes_is_kept(tmp_path):
+def test_what_pulumi_itself_writes_is_kept(tmp_path: Path) -> None:
     text = (ROOT / "Pulumi.in-mumbai.yaml").read_text()
     (tmp_path / "Pulumi.good.yaml").write_text(
         "secretsprovider: awskms://alias/x\nencryptedkey: AAAA\n" + text
@@ -346,18 +351,18 @@ def test_what_pulumi_itself_writes_is_kept(tmp_path):
     assert settings.load("good", tmp_path) == settings.load("in-mumbai", ROOT)
 
 
-def test_a_role_is_not_named_as_its_stack(tmp_path):
+def test_a_role_is_not_named_as_its_stack(tmp_path: Path) -> None:
     text = (ROOT / "Pulumi.in-mumbai.yaml").read_text()
     (tmp_path / "Pulumi.edge.yaml").write_text(text)
     with pytest.raises(settings.SettingsError, match="a role is not named as its stack"):
         settings.load("edge", tmp_path)
 
 
-def test_a_new_customer_is_data_only():
+def test_a_new_customer_is_data_only() -> None:
     assert "new-bank" in settings.parse(put(raw(), "sites.new-bank", SITE)).sites
 
 
-def _with_role(name, like, firewall=()):
+def _with_role(name: str, like: str, firewall: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
     """The Mumbai stack with one more role, administered, patched and on time like the others."""
     data = raw()
     data["server_roles"][name] = data["server_roles"][like]
@@ -368,14 +373,14 @@ def _with_role(name, like, firewall=()):
     return data
 
 
-def test_a_neighbours_opening_to_the_internet_counts_as_well():
+def test_a_neighbours_opening_to_the_internet_counts_as_well() -> None:
     """portal shares edge's tier; app may reach portal on 443, and edge takes 443 from anywhere."""
     rule = GOOD_RULE | {"from": ["app"], "to": ["portal"], "port": 443}
     assert [p.value for p in problems(_with_role("portal", "edge", [rule]))] == ["app to edge tcp 443"]
     assert settings.parse(_with_role("portal", "edge", [rule | {"port": 444}]))
 
 
-def test_endpoints_of_aws_share_the_tier_of_their_neighbours():
+def test_endpoints_of_aws_share_the_tier_of_their_neighbours() -> None:
     """The endpoints stand in app's tier; app may use them on 443, and batch takes 443 from app's tier."""
     rule = GOOD_RULE | {"from": ["batch"], "to": ["batch"], "port": 443}
     assert [p.value for p in problems(_with_role("batch", "app", [rule]))] == ["app to batch tcp 443"]
