@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Loads the node's packet filter: `stockade-firewall load`, and tells whether it is in force: `verify`.
 
-One nft transaction replaces the table `inet stockade`, so there is no moment without rules, and a mistake anywhere
-leaves the old rules standing. Elements of the threat sets go along with the time they have left. Other tables are not
-touched. What was loaded is remembered as a digest in /run; `verify` compares the kernel with it.
+One nft transaction replaces the table `inet stockade`, so there is no moment without rules, and a mistake
+anywhere leaves the old rules standing. Elements of the threat sets go along with the time they have left. Other
+tables are not touched. What was loaded is remembered as a digest in /run; `verify` compares the kernel with it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 RULES = "/etc/stockade/firewall.nft"
 DIGEST = "/run/stockade-firewall.sha256"
@@ -33,7 +34,7 @@ def nft(*arguments: str, text: str | None = None) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def value(data) -> str:
+def value(data: Any) -> str:
     """An element's value as nft writes it: address, prefix or range."""
     if isinstance(data, dict) and "prefix" in data:
         return f"{data['prefix']['addr']}/{data['prefix']['len']}"
@@ -42,7 +43,7 @@ def value(data) -> str:
     return str(data)
 
 
-def element(data) -> str:
+def element(data: Any) -> str:
     """One element with its own lifetime and what is left of it."""
     if not isinstance(data, dict) or "elem" not in data:
         return value(data)
