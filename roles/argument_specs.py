@@ -1,7 +1,7 @@
 """Generates each role's defaults/main.yml and README.md from its meta/argument_specs.yml.
 
-`meta/argument_specs.yml` is the one source: Ansible checks types by it at run time, and defaults and README
-follow. `python roles/argument_specs.py write [ROLE…]` writes them; `check` names what is stale.
+`meta/argument_specs.yml` is the one source: Ansible checks types by it, and defaults and README follow it.
+`python roles/argument_specs.py write [ROLE…]` writes them; `check` names what is stale.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Loads the node's packet filter: `stockade-firewall load`, and tells whether it is in force: `verify`.
 
-One nft transaction replaces the table `inet stockade`, so there is no moment without rules, and a mistake
-anywhere leaves the old rules standing. Elements of the threat sets go along with the time they have left. Other
-tables are not touched. What was loaded is remembered as a digest in /run; `verify` compares the kernel with it.
+One nft transaction replaces the table `inet stockade`: there is no moment without rules, and a mistake
+anywhere leaves the old rules standing. Elements of the threat sets go along with the time they have left.
+Other tables are not touched. What was loaded is remembered as a digest in /run, with which `verify` compares
+the kernel.
 """
 
 from __future__ import annotations
