@@ -8,8 +8,8 @@ short_description: Brings accounts, groups and keys to the list, and closes what
 description:
   - People are exactly the list. Somebody who was on it and is not any more is locked, expired, loses keys and
     groups; files stay for evidence.
-  - Automation accounts belong to the image; they are only let in (group) and freed from password ageing, which
-    would lock out a login that has no password to change.
+  - Automation accounts belong to the image; they are only let in (group) and freed from password ageing,
+    which would lock out a login that has no password to change.
   - Root's password is locked, an empty password is locked, homes are closed to others, service accounts lose
     their shells.
 options:
