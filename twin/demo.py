@@ -74,15 +74,12 @@ def preview(stack: str, progress: Progress) -> int:
 
 
 def harden(progress: Progress, *, fresh: bool = False) -> dict[str, play.NodeOutcome]:
-    """Preflight, then harden every node of the twin; `fresh` says that none is in service yet."""
+    """Harden every node of the twin (preflight first); `fresh` says that none is in service yet."""
     inventory = ledger.build() / "twin" / "inventory.yml"
     if not inventory.exists():
         raise Fault("no nodes are up", "hardening needs nodes", "`make up STACK=…` first")
     logs = ledger.build() / "log"
     extra: dict[str, object] = {"harden_batches": FRESH_BATCHES} if fresh else {}
-    with progress.phase("Preflight") as phase:
-        outcomes = play.run("preflight", inventory, logs / "preflight.log", progress)
-        phase.note = f"{len(outcomes)} nodes ready"
     with progress.phase("Harden") as phase:
         outcomes = play.run("harden", inventory, logs / "harden.log", progress, extra)
         phase.note = f"{sum(o.changed for o in outcomes.values())} changes on {len(outcomes)} nodes"

@@ -32,7 +32,7 @@ def ansible_environment() -> dict[str, str]:
     """The environment for ansible-playbook: mitogen's strategy where the locked environment has it."""
     environment = dict(os.environ)
     environment["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
-    environment["ANSIBLE_CALLBACKS_ENABLED"] = "progress"
+    environment["ANSIBLE_CALLBACKS_ENABLED"] = "progress,matched_hosts"
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     mitogen = importlib.util.find_spec("ansible_mitogen")
     if mitogen is not None and mitogen.submodule_search_locations:

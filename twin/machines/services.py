@@ -113,6 +113,9 @@ def _start_cache(shared: Ledger, port: int) -> int | None:
         "PassThroughPattern": "^$",  # no tunnels: this proxy serves packages and nothing else
         "ReportPage": "",
         "VfileUseRangeOps": 0,
+        # Two nodes that ask for an index in the second it is revalidated make apt-cacher-ng 3.7 drop one of
+        # them without an answer (seen twice). An index that one node has just fetched is good for the others.
+        "FreshIndexMaxAge": 3600,
     }
     # No Remap lines, unlike Debian's own file: they lead to mirrors that apt here was never told of.
     proxy = image.proxies().get("http")
