@@ -20,6 +20,7 @@ options:
     default: []
   index_minutes: {type: int, default: 60, description: Age from which the package index is refreshed first.}
   lock_seconds: {type: int, default: 300, description: How long to wait for another run of apt.}
+  fetch_seconds: {type: int, default: 120, description: How long one attempt of three to fetch may take.}
 author: Stockade
 """
 
@@ -44,6 +45,8 @@ from ansible.module_utils.basic import AnsibleModule
 # Touched after every successful refresh: here, and by the hook in apt's configuration (role packages).
 STAMP = "/var/lib/apt/periodic/update-success-stamp"
 LISTS = "/var/lib/apt/lists"
+ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "NEEDRESTART_SUSPEND": "1"}
+ATTEMPTS = 2  # that only warn; a last one after them says why it failed
 
 
 def states(text: str) -> dict[str, str]:
@@ -62,20 +65,28 @@ def index_is_old(minutes: int, now: float) -> bool:
 
 
 def _run(module: AnsibleModule, command: list[str], what: str) -> None:
-    environment = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "NEEDRESTART_SUSPEND": "1"}
-    code, out, err = module.run_command(command, environ_update=environment)
+    code, out, err = module.run_command(command, environ_update=ENVIRONMENT)
     if code != 0:
         tail = " | ".join((err.strip() or out.strip()).splitlines()[-4:])
         module.fail_json(msg=f"{what} failed: {tail}; check the package proxy and the sources", rc=code)
 
 
+def _fetch(module: AnsibleModule, command: list[str], what: str) -> None:
+    """Run what only fetches, within a time limit and more than once: a proxy may fall silent, apt would wait."""
+    limit = str(module.params["fetch_seconds"])
+    for attempt in range(ATTEMPTS):
+        bounded = ["timeout", "--kill-after=10", limit, *command]
+        code = module.run_command(bounded, environ_update=ENVIRONMENT)[0]
+        if code == 0:
+            return
+        module.warn(f"{what}: attempt {attempt + 1} of {ATTEMPTS} ended with {code}")
+    _run(module, ["timeout", "--kill-after=10", limit, *command], what)
+
+
 def _refresh_index(module: AnsibleModule, options: list[str]) -> None:
     # A mirror that is not complete yet must not pass as no updates: any failed source is an error.
-    _run(
-        module,
-        ["apt-get", *options, "-o", "APT::Update::Error-Mode=any", "update"],
-        "fetching the package index",
-    )
+    command = ["apt-get", *options, "-o", "APT::Update::Error-Mode=any", "update"]
+    _fetch(module, command, "fetching the package index")
     os.makedirs(os.path.dirname(STAMP), exist_ok=True)
     with open(STAMP, "a", encoding="utf-8"):
         os.utime(STAMP)
@@ -89,6 +100,7 @@ def main() -> None:
             "unwanted": {"type": "list", "elements": "str", "default": []},
             "index_minutes": {"type": "int", "default": 60},
             "lock_seconds": {"type": "int", "default": 300},
+            "fetch_seconds": {"type": "int", "default": 120},
         },
         supports_check_mode=True,
     )
@@ -124,6 +136,7 @@ def main() -> None:
             *missing,
             *removals,
         ]
+        _fetch(module, [*command, "--download-only"], "fetching packages")
         _run(module, command, f"bringing {', '.join([*missing, *removals])} to the declared state")
     left = [package for package in purged if now[package] != "installed"]
     if left:  # removed earlier, configuration still there: no transaction of apt reaches those

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from ipaddress import ip_network
+from ipaddress import collapse_addresses, ip_address, ip_network, summarize_address_range
 
 import pytest
 
@@ -55,7 +55,10 @@ def values(right):
     if isinstance(right, dict) and "prefix" in right:
         return {f"{right['prefix']['addr']}/{right['prefix']['len']}"}
     if isinstance(right, dict) and "range" in right:
-        return {"-".join(str(r) for r in right["range"])}
+        first, last = right["range"]
+        if isinstance(first, int):
+            return {str(number) for number in range(first, last + 1)}
+        return {str(network) for network in summarize_address_range(ip_address(first), ip_address(last))}
     if isinstance(right, list):
         return {str(item) for item in right}
     return {str(right)}
@@ -74,6 +77,19 @@ def table(host):
     return chains, rules, {item["set"]["name"]: item["set"] for item in items if "set" in item}
 
 
+def merged(entries):
+    """The same openings with neighbouring networks joined: the kernel joins those of a set by itself."""
+    openings = {}
+    for protocol, port, network in entries:
+        parsed = ip_network(network)
+        openings.setdefault((protocol, port, parsed.version), []).append(parsed)
+    return {
+        (protocol, port, str(network))
+        for (protocol, port, _), networks in openings.items()
+        for network in collapse_addresses(networks)
+    }
+
+
 @pytest.fixture(scope="module")
 def intended(region, node):
     """What the contract's flows give this node: {"source": …, "target": …} of (protocol, port, network)."""
@@ -85,7 +101,7 @@ def intended(region, node):
                     (flow["protocol"], flow["port"], str(ip_network(n))) for n in flow[other]["networks"]
                 }
     assert found["target"], f"the intent lets nobody reach {node['role']}; administration is missing"
-    return found
+    return {end: merged(openings) for end, openings in found.items()}
 
 
 def admitted(rules, side):
@@ -98,7 +114,7 @@ def admitted(rules, side):
                 found |= {
                     (protocol, int(port), network) for port in ports[1] for network in rule.networks(side)
                 }
-    return found
+    return merged(found)
 
 
 @pytest.mark.control("STK-FWL-001")

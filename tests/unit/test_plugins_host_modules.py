@@ -141,3 +141,37 @@ def test_an_index_is_old_without_lists_without_stamp_or_after_its_time(
         os.utime(tmp_path / "stamp", (1_000_000, 1_000_000))
     now = 1_000_000 + (age_minutes or 0) * 60
     assert package_set.index_is_old(60, now) is old
+
+
+class Answers:
+    """Stands in for AnsibleModule: commands end as told, one after the other."""
+
+    def __init__(self, *codes):
+        self.codes = list(codes)
+        self.params = {"fetch_seconds": 7}
+        self.warnings, self.commands, self.failure = [], [], None
+
+    def run_command(self, command, **_):
+        self.commands.append(command)
+        return self.codes.pop(0), "", "it said nothing"
+
+    def warn(self, text):
+        self.warnings.append(text)
+
+    def fail_json(self, **facts):
+        self.failure = facts
+
+
+def test_a_fetch_that_hangs_is_cut_off_and_tried_again():
+    module = Answers(124, 0)
+    package_set._fetch(module, ["apt-get", "update"], "fetching the package index")
+    assert [command[:3] for command in module.commands] == [["timeout", "--kill-after=10", "7"]] * 2
+    assert module.failure is None
+    assert "attempt 1" in module.warnings[0]
+
+
+def test_a_fetch_that_never_works_fails_with_what_it_said():
+    module = Answers(124, 124, 124)
+    package_set._fetch(module, ["apt-get", "update"], "fetching the package index")
+    assert module.failure["rc"] == 124
+    assert "it said nothing" in module.failure["msg"]

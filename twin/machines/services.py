@@ -8,6 +8,7 @@ the node image; it serves this machine's clock and never sets it.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import shlex
 import socket
@@ -23,6 +24,7 @@ from twin.machines.wires import Wires, served_addresses
 from twin.sweeping import holding
 
 RELAY = Path("/lib/systemd/systemd-socket-proxyd")
+INDEX_SECONDS = 3600
 CACHE_PROGRAM = Path("/usr/sbin/apt-cacher-ng")
 
 
@@ -87,6 +89,7 @@ def _package_cache(ledger: Ledger) -> tuple[int, int]:
         ledger.record("lease", str(lease))
         lease.parent.mkdir(exist_ok=True)
         lease.write_text(f"{ledger.path}\n")
+        _forget_old_indices(shared.home / "cache")
         running = shared.running("package cache")
         if running is not None:
             return running.pid, int((shared.home / "port").read_text())
@@ -98,6 +101,14 @@ def _package_cache(ledger: Ledger) -> tuple[int, int]:
     raise Fault(
         f"apt-cacher-ng does not start: see {shared.home / 'log'}", rule, "make ports 20000-32000 free"
     )
+
+
+def _forget_old_indices(cache: Path) -> None:
+    """Let the cache fetch a repository's index anew when the one it holds is older than an hour."""
+    for index in cache.glob("*/**/dists/**/*Release*"):
+        with contextlib.suppress(FileNotFoundError):  # another twin may be doing the same
+            if time.time() - index.stat().st_mtime > INDEX_SECONDS:
+                index.unlink()
 
 
 def _start_cache(shared: Ledger, port: int) -> int | None:
@@ -113,9 +124,10 @@ def _start_cache(shared: Ledger, port: int) -> int | None:
         "PassThroughPattern": "^$",  # no tunnels: this proxy serves packages and nothing else
         "ReportPage": "",
         "VfileUseRangeOps": 0,
-        # Two nodes that ask for an index in the second it is revalidated make apt-cacher-ng 3.7 drop one of
-        # them without an answer (seen twice). An index that one node has just fetched is good for the others.
-        "FreshIndexMaxAge": 3600,
+        # Two nodes that ask for an index in the second it is revalidated make apt-cacher-ng 3.7 leave one of
+        # them without an answer for ever (seen three times). So an index counts as a solid file, fetched once
+        # and shared while it downloads, and `_forget_old_indices` throws it away in time.
+        "SPfilePatternEx": "/(In)?Release(\\.gpg)?$",
     }
     # No Remap lines, unlike Debian's own file: they lead to mirrors that apt here was never told of.
     proxy = image.proxies().get("http")
