@@ -72,7 +72,7 @@ def _run(module: AnsibleModule, command: list[str], what: str) -> None:
 
 
 def _fetch(module: AnsibleModule, command: list[str], what: str) -> None:
-    """Run what only fetches, within a time limit and more than once: a proxy may fall silent, apt would wait."""
+    """Run what only fetches, bounded and more than once: a proxy may fall silent and apt would wait."""
     limit = str(module.params["fetch_seconds"])
     for attempt in range(ATTEMPTS):
         bounded = ["timeout", "--kill-after=10", limit, *command]

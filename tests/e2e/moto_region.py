@@ -16,7 +16,7 @@ from network.renderings import network_acls, security_groups
 from twin.account.extensions import addresses
 from twin.machines import sketch
 
-WHERE = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+WHERE: dict[str, Any] = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 
 
 def client(endpoint: str | None, region: str) -> Any:

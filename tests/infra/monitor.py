@@ -94,7 +94,7 @@ class _Monitor(mocks.MockMonitor):
 
     def Invoke(self, request: Any) -> Any:
         self._run.invokes.append(request.tok)
-        return super().Invoke(request)  # type: ignore[no-untyped-call]
+        return super().Invoke(request)
 
     def RegisterResource(self, request: Any) -> Any:
         urn = self.make_urn(request.parent, request.type, request.name)
@@ -103,12 +103,12 @@ class _Monitor(mocks.MockMonitor):
         self._urns.add(urn)
         if request.type != "pulumi:pulumi:Stack":
             self._run.registered.append(_registered(urn, request))
-        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        return super().RegisterResource(request)
 
     def RegisterResourceOutputs(self, request: Any) -> Any:
         if "::pulumi:pulumi:Stack::" in request.urn:
             self._run.outputs.update(plain(request.outputs))
-        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
+        return super().RegisterResourceOutputs(request)
 
 
 def _registered(urn: str, request: resource_pb2.RegisterResourceRequest) -> Registered:
@@ -180,9 +180,9 @@ def run_program(stack: str, config: Mapping[str, Any] | None = None, program: Pa
     async def in_stack() -> None:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(initializer=with_loop))
         monitor = _Monitor(run, _Cloud(str(wanted["stockade:region"]), str(wanted["stockade:account"])))
-        features = set(monitor.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures)  # type: ignore[no-untyped-call]
+        features = set(monitor.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures)
         pulumi.runtime.configure(
-            mocks.MockSettings(  # type: ignore[no-untyped-call]
+            mocks.MockSettings(
                 monitor=monitor,
                 monitor_features=features,
                 engine=mocks.MockEngine(None),

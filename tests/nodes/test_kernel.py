@@ -85,7 +85,7 @@ def container(host):
 
 def deviations(values, wanted):
     """Parameters that are not as wanted; one that is not there at all is a deviation too."""
-    found = {}
+    found: dict[str, str] = {}
     for pattern, value in wanted.items():
         matching = {key: values[key] for key in values if fnmatchcase(key, pattern)}
         found |= {key: is_now for key, is_now in matching.items() if not fnmatchcase(is_now, value)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from ipaddress import collapse_addresses, ip_address, ip_network, summarize_address_range
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ def table(host):
 
 def merged(entries):
     """The same openings with neighbouring networks joined: the kernel joins those of a set by itself."""
-    openings = {}
+    openings: dict[tuple[str, int, int], list[Any]] = {}
     for protocol, port, network in entries:
         parsed = ip_network(network)
         openings.setdefault((protocol, port, parsed.version), []).append(parsed)
@@ -93,7 +94,7 @@ def merged(entries):
 @pytest.fixture(scope="module")
 def intended(region, node):
     """What the contract's flows give this node: {"source": …, "target": …} of (protocol, port, network)."""
-    found = {"source": set(), "target": set()}
+    found: dict[str, set[tuple[str, int, str]]] = {"source": set(), "target": set()}
     for flow in region["intent"]["flows"]:
         for end, other in (("source", "target"), ("target", "source")):
             if (flow[end]["kind"], flow[end]["name"]) == ("role", node["role"]):
@@ -106,7 +107,7 @@ def intended(region, node):
 
 def admitted(rules, side):
     """(protocol, port, network) of every rule that admits a port, as a set."""
-    found = set()
+    found: set[tuple[str, int, str]] = set()
     for rule in rules:
         for protocol in ("tcp", "udp"):
             ports = rule.matches.get(f"{protocol}.dport")

@@ -26,7 +26,7 @@ apt-get -o Dir::Etc::SourceList="$d/sources.list" -o Dir::Etc::SourceParts=/dev/
 @pytest.fixture(scope="module")
 def apt(host):
     """apt's own view of its configuration: {option: [values]}."""
-    found = {}
+    found: dict[str, list[str]] = {}
     for line in host.check_output("apt-config dump").splitlines():
         key, _, value = line.partition(" ")
         found.setdefault(key.rstrip(":"), []).append(value.strip().strip(";").strip('"'))

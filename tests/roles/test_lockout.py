@@ -11,13 +11,14 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
 from tests.roles.role_run import ROOT, harden, run_roles
 from twin.play import ansible_environment
 
-SHORT = {"access_guard_revert_after": 12, "access_guard_proof_timeout": 5}
+SHORT: dict[str, Any] = {"access_guard_revert_after": 12, "access_guard_proof_timeout": 5}
 ACCESS = ("users", "ssh_server", "local_firewall")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import cast
 
 import pytest
 
@@ -148,7 +149,7 @@ def test_facts_are_asked_once_per_command_and_judged_by_line():
 def test_a_generation_is_a_number_in_the_command():
     assert prove_access.script_for(7, []) == "/usr/local/sbin/stockade-guard confirm 7"
     with pytest.raises(ValueError, match="invalid literal"):
-        prove_access.script_for("7; reboot", [])
+        prove_access.script_for(cast("int", "7; reboot"), [])
 
 
 @pytest.mark.parametrize(("wanted", "revert", "seconds"), [(20, 120, 20), (200, 120, 115), (20, 4, 1)])

@@ -149,7 +149,9 @@ class Answers:
     def __init__(self, *codes):
         self.codes = list(codes)
         self.params = {"fetch_seconds": 7}
-        self.warnings, self.commands, self.failure = [], [], None
+        self.warnings: list[str] = []
+        self.commands: list[list[str]] = []
+        self.failure: dict[str, object] = {}
 
     def run_command(self, command, **_):
         self.commands.append(command)
@@ -166,7 +168,7 @@ def test_a_fetch_that_hangs_is_cut_off_and_tried_again():
     module = Answers(124, 0)
     package_set._fetch(module, ["apt-get", "update"], "fetching the package index")
     assert [command[:3] for command in module.commands] == [["timeout", "--kill-after=10", "7"]] * 2
-    assert module.failure is None
+    assert not module.failure
     assert "attempt 1" in module.warnings[0]
 
 
@@ -174,4 +176,4 @@ def test_a_fetch_that_never_works_fails_with_what_it_said():
     module = Answers(124, 124, 124)
     package_set._fetch(module, ["apt-get", "update"], "fetching the package index")
     assert module.failure["rc"] == 124
-    assert "it said nothing" in module.failure["msg"]
+    assert "it said nothing" in str(module.failure["msg"])

@@ -15,6 +15,7 @@ PROGRAM = Path(__file__).resolve().parents[2] / "roles/patching/files/stockade-p
 def _load():
     loader = importlib.machinery.SourceFileLoader("stockade_patching", str(PROGRAM))
     spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
     return module
