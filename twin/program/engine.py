@@ -44,6 +44,7 @@ class Registration:
     inputs: Plain
     provider: str = ""
     dependencies: list[str] = field(default_factory=list)
+    depends: dict[str, list[str]] = field(default_factory=dict)
     protect: bool = False
     retain: bool = False
     ignore_changes: list[str] = field(default_factory=list)
@@ -246,6 +247,7 @@ class Engine:
             "provider": request.provider,
             "parent": request.parent,
             "protect": request.protect,
+            "depends": request.depends,
         }
         with self._lock:
             self.planned.append(entry)

@@ -197,6 +197,7 @@ def _registration(request: Any) -> Registration:
         inputs=inputs,
         provider=request.provider,
         dependencies=list(request.dependencies),
+        depends={key: list(found.urns) for key, found in request.propertyDependencies.items()},
         protect=request.protect,
         retain=request.retainOnDelete,
         ignore_changes=list(request.ignoreChanges),
