@@ -204,7 +204,7 @@ def attach(home: Path | None = None) -> Machines:
     if not path.exists():
         raise Fault("no nodes are up", "this needs running nodes", "`make up` first")
     region = json.loads(path.read_text())
-    return Machines(ledger, region, sketch.placed(region), Path("/nowhere"))
+    return Machines(ledger, region, sketch.placed(region), image.build(ledger))
 
 
 def states(home: Path | None = None) -> dict[str, str]:
