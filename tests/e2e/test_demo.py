@@ -91,7 +91,6 @@ def test_it_ends_well_and_says_so(demo: Demo) -> None:
         "Check settings",
         "Provision region",
         "Boot nodes",
-        "Preflight",
         "Harden",
         "Verify",
         "Report",
