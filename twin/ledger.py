@@ -190,16 +190,6 @@ def twin() -> Ledger:
     return Ledger(build() / "twin")
 
 
-def record(kind: str, name: str, **facts: Any) -> Entry:
-    """`Ledger.record` of this checkout's twin."""
-    return twin().record(kind, name, **facts)
-
-
-def spawn(name: str, argv: Sequence[str], **how: Any) -> subprocess.Popen[bytes]:
-    """`Ledger.spawn` of this checkout's twin."""
-    return twin().spawn(name, argv, **how)
-
-
 def sweep(progress: Noted | None = None) -> list[str]:
     """Undo everything this checkout's twin and its abandoned lone nodes left on this machine."""
     from twin import sweeping  # noqa: PLC0415
