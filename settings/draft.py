@@ -15,6 +15,9 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from settings.access import Access
+from settings.data import Backup, Customer, DataClass
+from settings.edge import LoadBalancer
 from settings.model import (
     Administrator,
     FirewallRule,
@@ -30,6 +33,10 @@ from settings.model import (
 )
 from settings.problems import Broken, Problem, show
 from settings.ssh_keys import depict
+from settings.watch import Detection, Dns
+
+# Sections that are mappings of named things: a broken one hides nothing of the others.
+_NAMED = ("vpcs", "server_roles", "sites", "administrators", "data_classes", "customers", "load_balancers")
 
 
 @dataclass
@@ -50,6 +57,14 @@ class Draft:
     firewall: dict[int, FirewallRule] = field(default_factory=dict)
     retention: Retention | None = None
     patching: Patching | None = None
+    access: Access | None = None
+    data_classes: dict[str, DataClass] = field(default_factory=dict)
+    customers: dict[str, Customer] = field(default_factory=dict)
+    backup: Backup | None = None
+    load_balancers: dict[str, LoadBalancer] = field(default_factory=dict)
+    detection: Detection = field(default_factory=Detection)
+    dns: Dns = field(default_factory=Dns)
+    transit: str = "peering"
     names: dict[str, frozenset[str]] = field(default_factory=dict)
     kinds: frozenset[str] = frozenset()
     broken: frozenset[str] = frozenset()
@@ -59,7 +74,7 @@ class Draft:
         """The draft of complete settings."""
         draft = cls(**{name: getattr(settings, name) for name in Settings.model_fields})
         draft.firewall = dict(enumerate(settings.firewall))
-        draft.names = {key: frozenset(getattr(settings, key)) for key in ("vpcs", "server_roles", "sites")}
+        draft.names = {key: frozenset(getattr(settings, key)) for key in _NAMED}
         draft.kinds = frozenset(site.kind for site in settings.sites.values())
         return draft
 
@@ -69,6 +84,8 @@ def read(raw: Mapping[str, Any]) -> tuple[Draft, list[Problem]]:
     problems = [_unknown(str(key), raw[key], Settings.model_fields) for key in _extra(raw)]
     draft, broken = Draft(), set()
     for name, info in Settings.model_fields.items():
+        if name not in raw and not info.is_required():
+            continue
         if name not in raw:
             problems.append(
                 Problem(
@@ -129,7 +146,7 @@ def _sound(key: str, value: Any) -> tuple[Any, list[Problem]]:
 def _rest(key: str, value: Any, broken: set[int | str]) -> dict[Any, Any] | None:
     """The items that nothing is wrong with, each under its own name or number."""
     adapter = _adapters()[key]
-    if key in ("vpcs", "server_roles", "sites", "administrators") and isinstance(value, Mapping):
+    if key in _NAMED and isinstance(value, Mapping):
         rest = {name: item for name, item in value.items() if name not in broken}
         return dict(adapter.validate_python(rest)) if rest else None
     if key == "firewall" and isinstance(value, list):

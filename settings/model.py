@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-import functools
 import re
-import zoneinfo
 from collections.abc import Iterable
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
-from typing import Annotated, Any, Literal
+from ipaddress import IPv4Address
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
+from settings.access import Access
+from settings.data import Backup, Customer, DataClass
+from settings.edge import LoadBalancer
 from settings.problems import Broken
-from settings.ssh_keys import KEY_TYPES, public_key
+from settings.types import (
+    Account,
+    Days,
+    Model,
+    Name,
+    Network,
+    Network4,
+    Port,
+    PublicKey,
+    Reason,
+    Region,
+    RoleName,
+    Window,
+    Words,
+    ZoneName,
+)
+from settings.watch import Detection, Dns
 
 
 class Tier(StrEnum):
@@ -44,86 +61,12 @@ class Protocol(StrEnum):
     UDP = "udp"
 
 
-def _quoted(value: Any) -> Any:
-    if isinstance(value, int):
-        raise Broken("an account number is text (leading zeros count)", "put it in quotes")
-    return value
-
-
-def _account(value: str) -> str:
-    if not re.fullmatch(r"\d{12}", value):
-        raise Broken("an AWS account number has 12 digits", 'write it as "111122223333"')
-    return value
-
-
 def _image(value: str) -> str:
     if not re.fullmatch(r"ami-[0-9a-f]{17}", value):
         raise Broken(
             "an image is pinned by its id: ami- and 17 hexadecimal digits", "look it up for this region"
         )
     return value
-
-
-def _window(value: str) -> str:
-    match = re.fullmatch(
-        r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", value
-    )
-    if match is None:
-        raise Broken(
-            "a window is a day and two times of that day",
-            'write it as "Sun 01:00-04:00" (Mon Tue Wed Thu Fri Sat Sun)',
-        )
-    if (match[2], match[3]) >= (match[4], match[5]):
-        raise Broken("a window ends after it begins, on the same day", "swap the times or split the window")
-    return value
-
-
-_time_zones = functools.cache(zoneinfo.available_timezones)
-
-
-def _zone_name(value: str) -> str:
-    known = _time_zones()
-    if not known:
-        raise Broken("time zones come from the tz database, which this machine lacks", "apt install tzdata")
-    if value not in known:
-        raise Broken(
-            "a time zone has a name in the IANA tz database", "use a name such as Asia/Kolkata or Etc/UTC"
-        )
-    return value
-
-
-def _strict_network(value: Any) -> Any:
-    # An integer or bytes would be taken for a packed address by `ipaddress`.
-    if not isinstance(value, str | IPv4Network | IPv6Network):
-        raise Broken("a range is text in CIDR notation", "write it as 10.20.0.0/16")
-    if isinstance(value, str) and "/" not in value:
-        raise Broken("a range names its prefix length", f"write {value}/32 if one address is meant")
-    return value
-
-
-Account = Annotated[str, BeforeValidator(_quoted), AfterValidator(_account)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
-# Becomes part of host names (no underscore) and an Ansible group (no hyphen).
-RoleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$")]
-Region = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d$")]
-Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
-Days = Annotated[int, Field(ge=1, le=3653, strict=True)]
-Network4 = Annotated[IPv4Network, BeforeValidator(_strict_network)]
-Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_strict_network)]
-Words = Annotated[tuple[str, ...], Field(min_length=1)]
-PublicKey = Annotated[
-    str,
-    AfterValidator(public_key),
-    # For editors only: what is inside the base64 text is read by the validator.
-    Field(json_schema_extra={"pattern": rf"^\s*({'|'.join(KEY_TYPES)}) [A-Za-z0-9+/]+={{0,2}}( \S+)?\s*$"}),
-]
-Reason = Annotated[str, Field(min_length=3, max_length=200)]
-
-
-class Model(BaseModel):
-    """Frozen; unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Residency(Model):
@@ -140,6 +83,13 @@ class Vpc(Model):
 
     cidr: Network4 = Field(description="IPv4 block, RFC 1918 or RFC 6598, /16 to /23")
     tiers: tuple[Tier, ...] = Field(min_length=1, description="tiers of subnets it has, over all zones")
+    ipv6: Annotated[bool, Field(strict=True)] = Field(
+        default=False, description="dual stack: an IPv6 block of Amazon's beside the IPv4 block"
+    )
+    inspection: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        description="AWS Network Firewall on its way to the internet (priced by the hour and zone)",
+    )
 
 
 class ServerRole(Model):
@@ -173,6 +123,9 @@ class Site(Model):
     vpcs: tuple[str, ...] = Field(min_length=1, description="VPCs its tunnels lead to")
     asn: int = Field(
         ge=1, le=4294967294, strict=True, description="BGP autonomous system number of its gateway"
+    )
+    routing: Literal["bgp", "static"] = Field(
+        default="bgp", description="how its ranges become known: announced by BGP, or static routes"
     )
 
 
@@ -224,13 +177,14 @@ class Retention(Model):
     access_logs_days: Days = Field(description="access logs of buckets")
     noncurrent_days: Days = Field(description="replaced versions of objects")
     node_logs_days: Days = Field(description="audit records and logs on the nodes")
+    archive_days: Days = Field(description="audit trail, logs and evidence in the locked archive")
 
 
 class Patching(Model):
     """When updates are installed."""
 
-    window: Annotated[str, AfterValidator(_window)] = Field(description='day and times, "Sun 01:00-04:00"')
-    timezone: Annotated[str, AfterValidator(_zone_name)] = Field(description="IANA time zone of the window")
+    window: Window = Field(description='day and times, "Sun 01:00-04:00"')
+    timezone: ZoneName = Field(description="IANA time zone of the window")
     reboot: Literal["when_required", "never"] = Field(description="whether a recorded reason reboots a node")
 
 
@@ -256,3 +210,17 @@ class Settings(Model):
     firewall: tuple[FirewallRule, ...] = Field(min_length=1, description="the firewall intent, written once")
     retention: Retention = Field(description="how long things are kept")
     patching: Patching = Field(description="when updates are installed")
+    access: Access = Field(description="who may act in the account, from where and when")
+    data_classes: dict[Name, DataClass] = Field(min_length=1, description="classes of data, by name")
+    customers: dict[Name, Customer] = Field(
+        default_factory=dict, description="customers and their partitions"
+    )
+    backup: Backup = Field(description="when volumes are backed up and for how long")
+    load_balancers: dict[Name, LoadBalancer] = Field(
+        default_factory=dict, description="load balancers in front of server roles, by name"
+    )
+    detection: Detection = Field(default=Detection(), description="facts for the detection services")
+    dns: Dns = Field(default=Dns(), description="names that nodes may resolve")
+    transit: Literal["peering", "transit_gateway"] = Field(
+        default="peering", description="how the VPCs are connected; a transit gateway is priced by the hour"
+    )

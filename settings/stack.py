@@ -21,7 +21,7 @@ PREFIX = "stockade:"
 DISABLED = "pulumi:disable-default-providers"
 # What Pulumi itself may write beside `config` (Pulumi stack settings file reference).
 PULUMIS_OWN = frozenset(("secretsprovider", "encryptedkey", "encryptionsalt", "environment"))
-_TEXT_FIELDS = frozenset(("region", "account", "owner"))
+_TEXT_FIELDS = frozenset(("region", "account", "owner", "transit"))
 
 
 class _Loader(yaml.SafeLoader):

@@ -133,12 +133,12 @@ def _described(model: type[pydantic.BaseModel], seen: set[type]) -> list[str]:
     seen.add(model)
     for child in pydantic.BaseModel.__subclasses__():
         for grandchild in child.__subclasses__():
-            if grandchild.__module__ == "settings.model" and grandchild not in seen:
+            if grandchild.__module__.startswith("settings.") and grandchild not in seen:
                 missing += _described(grandchild, seen)
     return missing
 
 
-def test_every_field_is_described_and_none_has_a_default_but_the_limit() -> None:
+def test_every_field_is_described_and_the_only_defaults_are_the_closed_ones() -> None:
     assert _described(settings.Settings, set()) == []
     schema = stack_schema()
     optional = {
@@ -146,7 +146,19 @@ def test_every_field_is_described_and_none_has_a_default_but_the_limit() -> None
         for name, shape in schema["$defs"].items()
         if shape.get("type") == "object"
     }
-    assert {k: v for k, v in optional.items() if v} == {"FirewallRule": ["limit"]}
+    assert {k: v for k, v in optional.items() if v} == {
+        "Access": ["switches"],
+        "Customer": ["deep_archive", "site", "sources"],
+        "DataClass": ["cold_after_days", "critical", "warm_after_days"],
+        "Detection": ["indicators", "notify", "thresholds"],
+        "Dns": ["allowed_domains"],
+        "FirewallRule": ["limit"],
+        "LoadBalancer": ["health_path", "shield_advanced"],
+        "Site": ["routing"],
+        "Switch": ["until"],
+        "Team": ["until"],
+        "Vpc": ["inspection", "ipv6"],
+    }
 
 
 def test_pulumi_yaml_declares_exactly_the_settings() -> None:
@@ -156,7 +168,11 @@ def test_pulumi_yaml_declares_exactly_the_settings() -> None:
     kinds: dict[type, str] = {str: "string", list: "array", dict: "object"}
     for key, declared in project["config"].items():
         assert declared["description"], key
-        assert declared["type"] == kinds[type(raw_values[key.removeprefix("stockade:")])], key
+        name = key.removeprefix("stockade:")
+        optional = not settings.Settings.model_fields[name].is_required()
+        assert ("default" in declared) == optional, key
+        example = declared["default"] if optional else raw_values[name]
+        assert declared["type"] == kinds[type(example)], key
     assert project["runtime"] == {
         "name": "python",
         "options": {"toolchain": "pip", "virtualenv": "build/venv"},

@@ -86,8 +86,17 @@ SETTINGS: dict[str, Any] = {
         "access_logs_days": 400,
         "noncurrent_days": 90,
         "node_logs_days": 180,
+        "archive_days": 400,
     },
     "patching": {"window": "Sun 01:00-04:00", "timezone": "Etc/UTC", "reboot": "when_required"},
+    "access": {
+        "organisation": "o-0000000000",
+        "identity_account": "222233334444",
+        "trusted_ranges": {"noc": ["203.0.113.10/32"]},
+        "teams": {"operations": {"hours": "always"}},
+    },
+    "data_classes": {"records": {"writers": ["edge"], "readers": [], "retention_days": 400}},
+    "backup": {"at": "02:30", "timezone": "Etc/UTC", "keep_days": 35},
 }
 
 
