@@ -12,7 +12,22 @@ from fault import Fault
 
 AREAS = {
     "node": ("SSH", "USR", "KRN", "FWL", "PAT", "AUD", "TIM", "SVC", "FIL"),
-    "region": ("NET", "SGR", "VPN", "KMS", "BKT", "IAM", "ACC", "CMP", "LOG", "REG"),
+    "region": (
+        "NET",
+        "SGR",
+        "VPN",
+        "KMS",
+        "BKT",
+        "IAM",
+        "ACC",
+        "CMP",
+        "LOG",
+        "REG",
+        "EDG",
+        "DET",
+        "MON",
+        "BAK",
+    ),
 }
 
 
@@ -26,6 +41,7 @@ class Control(BaseModel):
     why: str = Field(min_length=20, description="what goes wrong without it")
     severity: Literal["low", "medium", "high", "critical"]
     layer: Literal[
+        "infrastructure",
         "region",
         "vpc",
         "iam",
@@ -36,6 +52,10 @@ class Control(BaseModel):
         "access",
         "periphery",
         "network",
+        "services",
+        "process",
+        "people",
+        "audit",
     ]
     applies_to: tuple[str, ...] = Field(
         min_length=1, description="server roles, `nodes`, or resource types (bucket, vpc, …)"

@@ -126,7 +126,7 @@ def _extra(raw: Mapping[str, Any]) -> Iterable[str]:
 
 def _remember_names(draft: Draft, name: str, value: Any) -> None:
     if isinstance(value, Mapping):
-        draft.names[name] = frozenset(map(str, value))
+        draft.names[name] = frozenset(str(key) for key in value if str(key).isprintable())
     if name == "sites" and isinstance(value, Mapping):
         draft.kinds = frozenset(str(s.get("kind")) for s in value.values() if isinstance(s, Mapping))
 
