@@ -4,6 +4,8 @@ alike.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pulumi
 import pulumi_aws as aws
 from pulumi.runtime.config import CONFIG, get_config_env
@@ -82,10 +84,12 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
         ),
         ours,
     )
+    # What components say of themselves: key in the region contract → their `contract()`.
+    more: dict[str, Any] = {}
     pulumi.export(
         "region",
         region_contract(
-            config, intent, network=network, storage=storage, keys=keys, roles=roles, nodes=nodes
+            config, intent, network=network, storage=storage, keys=keys, roles=roles, nodes=nodes, more=more
         ),
     )
     addresses = {

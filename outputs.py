@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -16,6 +17,8 @@ from storage.component import Storage
 from storage.keys import Keys
 
 SCHEMA = "stockade/region/1"
+# Sections of the stack file that later steps read as they are stated.
+STATED = ("sites", "services", "patching", "retention", "data_classes", "customers")
 
 
 def region_contract(  # noqa: PLR0913 - one argument per component of the program
@@ -27,9 +30,10 @@ def region_contract(  # noqa: PLR0913 - one argument per component of the progra
     keys: Keys,
     roles: NodeRoles,
     nodes: Nodes,
+    more: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Everything later steps need to know about the region: ids, addresses, names and the intent. No secret
-    in it.
+    in it. `more` holds the parts that components describe themselves, by their key in the contract.
     """
     return {
         "schema": SCHEMA,
@@ -64,12 +68,13 @@ def region_contract(  # noqa: PLR0913 - one argument per component of the progra
         },
         "intent": to_data(intent),
         **_as_stated(settings),
+        **more,
     }
 
 
 def _as_stated(settings: Settings) -> dict[str, Any]:
-    stated = settings.model_dump(mode="json", include={"sites", "services", "patching", "retention"})
-    return {key: stated[key] for key in ("sites", "services", "patching", "retention")}
+    stated = settings.model_dump(mode="json", include=set(STATED))
+    return {key: stated[key] for key in STATED}
 
 
 def _vpc(key: str, vpc: Vpc, network: Network) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.mutation.weaknesses.pairs import Pairs, Weakness, pairs
+from tests.mutation.weaknesses.pairs import Pairs, Weakness, account, pairs
 
 
 def bucket_policy_removed(live: Any) -> Iterator[Pairs]:
@@ -43,12 +43,12 @@ def bucket_by_hand_in_another_region(live: Any) -> Iterator[Pairs]:
 
 
 def account_may_publish_buckets(live: Any) -> Iterator[Pairs]:
-    control, account = live.client("s3control"), live.contract["account"]
-    before = control.get_public_access_block(AccountId=account)["PublicAccessBlockConfiguration"]
+    control, number = live.client("s3control"), live.contract["account"]
+    before = control.get_public_access_block(AccountId=number)["PublicAccessBlockConfiguration"]
     weaker = {**before, "RestrictPublicBuckets": False}
-    control.put_public_access_block(AccountId=account, PublicAccessBlockConfiguration=weaker)
+    control.put_public_access_block(AccountId=number, PublicAccessBlockConfiguration=weaker)
     yield account(live, "ACC-007")
-    control.put_public_access_block(AccountId=account, PublicAccessBlockConfiguration=before)
+    control.put_public_access_block(AccountId=number, PublicAccessBlockConfiguration=before)
 
 
 def key_not_rotated(live: Any) -> Iterator[Pairs]:
