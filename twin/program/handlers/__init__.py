@@ -21,18 +21,38 @@ def _fill() -> None:
     from twin.program.handlers import (  # noqa: PLC0415 - the handlers import Spec from this package
         acls,
         compute,
+        endpoints,
         firewalls,
+        flow_logs,
         gateways,
         iam,
         kms,
         logs,
         network,
+        peering,
         regional,
+        routes,
         s3,
         vpn,
     )
 
-    for module in (network, gateways, firewalls, acls, vpn, compute, regional, kms, s3, iam, logs):
+    for module in (
+        network,
+        routes,
+        endpoints,
+        flow_logs,
+        peering,
+        gateways,
+        firewalls,
+        acls,
+        vpn,
+        compute,
+        regional,
+        kms,
+        s3,
+        iam,
+        logs,
+    ):
         for spec in module.SPECS:
             _TABLE[spec.type] = spec
 
