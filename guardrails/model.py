@@ -23,6 +23,7 @@ class Planned(TypedDict):
     provider: str
     parent: str
     depends: NotRequired[dict[str, list[str]]]
+    protect: NotRequired[bool]
 
 
 # How a value that only creation will tell is written: left out, or as the twin's preview writes it.

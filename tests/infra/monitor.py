@@ -120,6 +120,7 @@ def _registered(urn: str, request: resource_pb2.RegisterResourceRequest) -> Regi
         provider=request.provider,
         parent=request.parent,
         depends={key: list(found.urns) for key, found in request.propertyDependencies.items()},
+        protect=bool(request.protect),
     )
     return Registered(
         planned,
