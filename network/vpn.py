@@ -1,44 +1,26 @@
 """Site-to-site VPN: each site's tunnels to its VPCs, with every negotiable thing pinned.
 
-Pinned, because what AWS offers by default includes IKEv1, AES-128, SHA-1 and DH group 2 (Site-to-Site VPN
-User Guide, "Tunnel options"). The pre-shared keys live in Secrets Manager, so neither the state nor an
-output ever holds them.
+The pre-shared keys are made by AWS and live in Secrets Manager, so neither the state nor an output ever holds
+them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Any
 
 import pulumi
 from pulumi_aws import cloudwatch, ec2
 
+from network.tunnel_options import TUNNEL
 from network.vpc import Vpc, tables_of_tiers
 from settings.model import Site
 from tagging import tags
 
 # Amazon's side of BGP, from the private range of RFC 6996; one number per region, the sites have their own.
 AMAZON_ASN = "64512"
-
-TUNNEL: dict[str, Any] = {
-    "ike_versions": ["ikev2"],
-    "phase1_encryption_algorithms": ["AES256-GCM-16"],
-    "phase1_integrity_algorithms": ["SHA2-384", "SHA2-512"],  # the pseudo-random function under GCM
-    "phase1_dh_group_numbers": [19, 20, 21],  # NIST P-256, P-384, P-521
-    "phase1_lifetime_seconds": 28800,
-    "phase2_encryption_algorithms": ["AES256-GCM-16"],
-    "phase2_integrity_algorithms": ["SHA2-384", "SHA2-512"],
-    "phase2_dh_group_numbers": [19, 20, 21],  # perfect forward secrecy with the same strength
-    "phase2_lifetime_seconds": 3600,
-    "rekey_margin_time_seconds": 540,
-    "rekey_fuzz_percentage": 100,
-    "replay_window_size": 1024,
-    "dpd_timeout_seconds": 30,
-    "dpd_timeout_action": "restart",
-    "startup_action": "start",  # Amazon initiates, so a restarted site needs nobody
-    "enable_tunnel_lifecycle_control": True,  # we choose when an endpoint is replaced
-}
 
 
 @dataclass(frozen=True)
@@ -61,6 +43,7 @@ class SiteVpn(pulumi.ComponentResource):
     customer_gateways: dict[str, ec2.CustomerGateway]
     vpn_gateways: dict[str, ec2.VpnGateway]
     connections: dict[tuple[str, str], ec2.VpnConnection]
+    routes: dict[tuple[str, str, str], ec2.VpnConnectionRoute]
     log_group: cloudwatch.LogGroup
 
     def __init__(self, name: str, args: SiteVpnArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -81,7 +64,16 @@ class SiteVpn(pulumi.ComponentResource):
         }
         self.customer_gateways = {key: self._customer_gateway(key, site) for key, site in args.sites.items()}
         self.connections = {
-            (key, vpc): self._connection(key, vpc) for key, site in args.sites.items() for vpc in site.vpcs
+            (key, vpc): self._connection(key, site, vpc, args.vpcs[vpc].cidr)
+            for key, site in args.sites.items()
+            for vpc in site.vpcs
+        }
+        self.routes = {
+            (key, vpc, str(block)): self._route(key, vpc, block)
+            for key, site in args.sites.items()
+            if site.routing == "static"
+            for vpc in site.vpcs
+            for block in carried(site)
         }
         outputs = {f"{site}/{vpc}": found.id for (site, vpc), found in self.connections.items()}
         self.register_outputs({"connections": outputs})
@@ -109,14 +101,15 @@ class SiteVpn(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _connection(self, site: str, vpc: str) -> ec2.VpnConnection:
-        name = f"{site}-{vpc}"
+    def _connection(self, key: str, site: Site, vpc: str, cidr: IPv4Network) -> ec2.VpnConnection:
+        name = f"{key}-{vpc}"
         return ec2.VpnConnection(
             name,
             type="ipsec.1",
-            customer_gateway_id=self.customer_gateways[site].id,
+            customer_gateway_id=self.customer_gateways[key].id,
             vpn_gateway_id=self.vpn_gateways[vpc].id,
-            static_routes_only=False,
+            static_routes_only=site.routing == "static",
+            **selectors(site, cidr),
             preshared_key_storage="SecretsManager",
             tunnel1_log_options=ec2.VpnConnectionTunnel1LogOptionsArgs(
                 cloudwatch_log_options=ec2.VpnConnectionTunnel1LogOptionsCloudwatchLogOptionsArgs(
@@ -132,3 +125,32 @@ class SiteVpn(pulumi.ComponentResource):
             tags=tags(name),
             opts=self._child,
         )
+
+    def _route(self, key: str, vpc: str, block: IPv4Network) -> ec2.VpnConnectionRoute:
+        return ec2.VpnConnectionRoute(
+            f"{key}-{vpc}-{block}",
+            vpn_connection_id=self.connections[key, vpc].id,
+            destination_cidr_block=str(block),
+            opts=self._child,
+        )
+
+
+def carried(site: Site) -> list[IPv4Network]:
+    """The site's ranges that a connection carries: IPv4, for a VPN gateway's tunnels know nothing else (AWS
+    Site-to-Site VPN User Guide, "IPv4 and IPv6 traffic").
+    """
+    return [block for block in site.ranges if isinstance(block, IPv4Network)]
+
+
+def selectors(site: Site, cidr: IPv4Network) -> dict[str, Any]:
+    """The traffic selectors of phase 2, as narrow as the routing allows.
+
+    AWS's default is everything on both sides, and a VPN gateway passes traffic on between its connections
+    (AWS VPN CloudHub): two customers could then reach each other. With static routes the VPC's block is all
+    that a tunnel leads to. BGP needs the wide ones, because its own sessions run inside the tunnel.
+    """
+    if site.routing != "static":
+        return {}
+    ranges = carried(site)
+    local = {"local_ipv4_network_cidr": str(ranges[0])} if len(ranges) == 1 else {}
+    return {"remote_ipv4_network_cidr": str(cidr), **local}

@@ -20,7 +20,8 @@ STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
 PROVIDER = "pulumi:providers:aws"
 # Types that AWS itself lets nobody tag, or whose tags have no effect.
 UNTAGGED = re.compile(
-    r":(Route|RouteTableAssociation|VpnGatewayRoutePropagation|NetworkAclRule|EipAssociation|Alias|RolePolicy"
+    r":(Route|RouteTableAssociation|VpnGatewayRoutePropagation|VpnConnectionRoute|NetworkAclRule"
+    r"|EipAssociation|Alias|RolePolicy"
     r"|AccountPasswordPolicy|AccountPublicAccessBlock|Bucket[A-Z]\w+|DefaultKmsKey|EncryptionByDefault"
     r"|SnapshotBlockPublicAccess|ImageBlockPublicAccess|InstanceMetadataDefaults)$"
 )

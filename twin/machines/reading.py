@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -106,15 +107,28 @@ class _Reader:
             destination = route.get("DestinationCidrBlock") or route.get("DestinationIpv6CidrBlock")
             if destination and route.get("GatewayId") != "local":
                 yield _route(destination, route)
-        # What a VPN gateway learned from its customer gateways: the ranges that the sites announce by BGP.
+        # What a VPN gateway learned: what sites announce by BGP, and the static routes of the others.
         for gateway in table.get("PropagatingVgws", []):
             for name, ranges in self._announced().items():
                 if self._gateway_of(name) == gateway["GatewayId"]:
                     yield from (Route(block, "vpn", name.split("/")[0]) for block in ranges)
 
     def _announced(self) -> dict[str, list[str]]:
+        """Per connection, what it makes known: a static one its own routes, the others what the site has."""
         sites = self.region["sites"]
-        return {name: sites[name.split("/")[0]]["ranges"] for name in self.region["vpn"]}
+        found = {}
+        for name, facts in self.region["vpn"].items():
+            item = self.connections.get(facts["connection"], {})
+            static = item.get("Options", {}).get("StaticRoutesOnly", False)
+            routes = [r["DestinationCidrBlock"] for r in item.get("Routes", []) if r["State"] == "available"]
+            found[name] = routes if static else sites[name.split("/")[0]]["ranges"]
+        return found
+
+    @functools.cached_property
+    def connections(self) -> dict[str, Item]:
+        """The account's VPN connections, by id."""
+        answer = self.ec2.describe_vpn_connections()["VpnConnections"]
+        return {c["VpnConnectionId"]: c for c in answer if c["State"] in ("pending", "available")}
 
     def _gateway_of(self, name: str) -> str:
         return str(self.region["vpn"][name]["vpn_gateway"])
@@ -155,8 +169,7 @@ class _Reader:
         return tuple(found)
 
     def _tunnels(self) -> tuple[Tunnel, ...]:
-        answer = self.ec2.describe_vpn_connections()["VpnConnections"]
-        live = {c["VpnConnectionId"]: c for c in answer if c["State"] in ("pending", "available")}
+        live = self.connections
         return tuple(
             Tunnel(*name.split("/", 1))
             for name, facts in self.region["vpn"].items()

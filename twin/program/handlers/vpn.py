@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from twin.program.handlers.spec import Call, Plain, Setting, Spec, tag_list, to_aws, to_pulumi
 
 _TUNNEL_INPUT = re.compile(r"^tunnel([12])([A-Z]\w*)$")
@@ -198,6 +200,17 @@ def _is_values(value: Any) -> bool:
     )
 
 
+def _known(client: Any, connection: str) -> list[Plain]:
+    """The connection, unless it is gone."""
+    try:
+        found: list[Plain] = client.describe_vpn_connections(VpnConnectionIds=[connection])["VpnConnections"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "InvalidVpnConnectionID.NotFound":
+            raise
+        return []
+    return [item for item in found if item["State"] != "deleted"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class StaticRoute(Spec):
     """A static route of a connection."""
@@ -209,8 +222,7 @@ class StaticRoute(Spec):
     def fetch(self, call: Call, identity: str) -> Plain | None:
         """The route in its connection."""
         block, connection = identity.rsplit(":", 1)
-        wanted = [{"Name": "vpn-connection-id", "Values": [connection]}]
-        for found in call.client("ec2").describe_vpn_connections(Filters=wanted)["VpnConnections"]:
+        for found in _known(call.client("ec2"), connection):
             for route in found.get("Routes", []):
                 if route["DestinationCidrBlock"] == block and route["State"] != "deleted":
                     return {**route, "VpnConnectionId": connection}
