@@ -12,9 +12,12 @@ from twin.account.extensions import (
     launch_templates,
     metadata,
     public_access,
+    resolver,
+    resolver_logs,
     s3,
     security_groups,
     vending,
+    vpc_public_access,
     vpn,
 )
 
@@ -38,6 +41,9 @@ def install() -> None:
         launch_templates,
         metadata,
         public_access,
+        resolver,
+        resolver_logs,
+        vpc_public_access,
     ):
         module.install()
     _installed.append(True)

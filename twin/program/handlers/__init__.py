@@ -31,8 +31,12 @@ def _fill() -> None:
         network,
         peering,
         regional,
+        resolver,
         routes,
         s3,
+        s3_protection,
+        vended_logs,
+        vpc_public_access,
         vpn,
     )
 
@@ -50,8 +54,12 @@ def _fill() -> None:
         regional,
         kms,
         s3,
+        s3_protection,
         iam,
         logs,
+        resolver,
+        vended_logs,
+        vpc_public_access,
     ):
         for spec in module.SPECS:
             _TABLE[spec.type] = spec
