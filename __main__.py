@@ -52,12 +52,7 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
     patterns = (f"{logs}/*", f"/aws/vendedlogs{logs}/*")
     keys = Keys("keys", KeysArgs(account, region, stack, patterns), ours)
     network = Network("network", NetworkArgs(config, intent, keys.logs.arn, logs), ours)
-    kept = config.retention
-    storage = Storage(
-        "storage",
-        StorageArgs(account, stack, keys.data.arn, kept.noncurrent_days, kept.access_logs_days),
-        ours,
-    )
+    storage = Storage("storage", StorageArgs(account, region, stack, keys, config.retention), ours)
     AccountBaseline("account", ours)
     roles = NodeRoles(
         "node-roles",

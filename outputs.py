@@ -45,11 +45,8 @@ def region_contract(  # noqa: PLR0913 - one argument per component of the progra
         "jurisdiction": settings.residency.jurisdiction,
         "vpcs": {key: _vpc(key, vpc, network) for key, vpc in network.vpcs.items()},
         "nodes": [node for key in settings.server_roles for node in _nodes(key, settings, network, nodes)],
-        "buckets": {
-            "data": {"name": storage.data.name, "key": keys.data.arn},
-            "logs": {"name": storage.logs.name, "key": None},  # S3's log delivery takes SSE-S3 only
-        },
-        "keys": {"data": keys.data.arn, "logs": keys.logs.arn, "volumes": keys.volumes.arn},
+        "buckets": storage.contract(),
+        "keys": keys.arns(),
         "roles": {
             key: {
                 "role_arn": role.arn,

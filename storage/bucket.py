@@ -9,27 +9,24 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import s3
 
+from storage.lifecycle import Lifecycle
 from tagging import tags
-
-ABORT_UPLOAD_DAYS = 7
-TIERING_DAYS = 30
-# Amazon S3 User Guide, "Transitioning objects": not before 30 days, and 30 days more before expiry is worth
-# it.
-COLD_AFTER_DAYS = 30
 
 
 @dataclass(frozen=True)
 class BucketArgs:
-    """One bucket. `key_arn` None: SSE-S3, for the one bucket that S3's log delivery writes to, which takes
-    no key of ours. `log_bucket` None: the log bucket itself (logging into itself would never end).
+    """One bucket. `key_arn` None: SSE-S3, for buckets of delivering services that take no key of ours.
+    `log_bucket` None: the log bucket itself (logging into itself would never end). `lock_days`: every object
+    is locked against everybody for so long (Object Lock in compliance mode); nothing can deliver logs into
+    such a bucket directly, so it receives by replication.
     """
 
     bucket: str
     policy: pulumi.Input[str]
     key_arn: pulumi.Output[str] | None
     log_bucket: pulumi.Output[str] | None
-    noncurrent_days: int
-    expire_days: int | None = None
+    lifecycle: Lifecycle
+    lock_days: int | None = None
 
 
 class Bucket(pulumi.ComponentResource):
@@ -38,12 +35,18 @@ class Bucket(pulumi.ComponentResource):
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
     log_target: pulumi.Output[str]
+    versioned: s3.BucketVersioning
 
     def __init__(self, name: str, args: BucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("stockade:storage:Bucket", name, {}, opts)
         self._purpose, self._child = name, pulumi.ResourceOptions(parent=self)
         bucket = s3.Bucket(
-            name, bucket=args.bucket, force_destroy=False, tags=tags(args.bucket), opts=self._child
+            name,
+            bucket=args.bucket,
+            force_destroy=False,
+            object_lock_enabled=True if args.lock_days else None,
+            tags=tags(args.bucket),
+            opts=pulumi.ResourceOptions(parent=self, protect=True),
         )
         self.name, self.arn = bucket.bucket, bucket.arn
         closed = self._close(bucket)
@@ -63,7 +66,11 @@ class Bucket(pulumi.ComponentResource):
             versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
             opts=self._child,
         )
-        self._lifecycle(bucket, versioned, args)
+        # What replication and its targets wait for: both want versions.
+        self.versioned = versioned
+        self._lifecycle(bucket, versioned, args.lifecycle)
+        if args.lock_days:
+            self._lock(bucket, versioned, args.lock_days)
         if args.log_bucket is not None:
             s3.BucketLogging(
                 name,
@@ -108,64 +115,20 @@ class Bucket(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _lifecycle(self, bucket: s3.Bucket, versioned: s3.BucketVersioning, args: BucketArgs) -> None:
-        rules = [_tidy(args.noncurrent_days)]
-        if args.expire_days is None:
-            rules.append(_tiering())
-        else:
-            rules.append(_expiry(args.expire_days))
+    def _lifecycle(self, bucket: s3.Bucket, versioned: s3.BucketVersioning, lifecycle: Lifecycle) -> None:
         s3.BucketLifecycleConfiguration(
             self._purpose,
             bucket=bucket.bucket,
-            rules=rules,
+            rules=lifecycle.rules(),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[versioned]),
         )
 
-
-# An empty filter: every object.
-def _everything() -> s3.BucketLifecycleConfigurationRuleFilterArgs:
-    return s3.BucketLifecycleConfigurationRuleFilterArgs(prefix="")
-
-
-def _tidy(noncurrent_days: int) -> s3.BucketLifecycleConfigurationRuleArgs:
-    """Replaced versions get colder and then go; uploads that were never finished go early."""
-    cold = noncurrent_days >= 2 * COLD_AFTER_DAYS
-    transition = s3.BucketLifecycleConfigurationRuleNoncurrentVersionTransitionArgs(
-        noncurrent_days=COLD_AFTER_DAYS, storage_class="STANDARD_IA"
-    )
-    return s3.BucketLifecycleConfigurationRuleArgs(
-        id="tidy",
-        status="Enabled",
-        filter=_everything(),
-        abort_incomplete_multipart_upload=s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
-            days_after_initiation=ABORT_UPLOAD_DAYS
-        ),
-        noncurrent_version_transitions=[transition] if cold else None,
-        noncurrent_version_expiration=s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
-            noncurrent_days=noncurrent_days
-        ),
-    )
-
-
-def _tiering() -> s3.BucketLifecycleConfigurationRuleArgs:
-    """Current objects move by their use; nothing a customer keeps is ever deleted by us."""
-    return s3.BucketLifecycleConfigurationRuleArgs(
-        id="tiering",
-        status="Enabled",
-        filter=_everything(),
-        transitions=[
-            s3.BucketLifecycleConfigurationRuleTransitionArgs(
-                days=TIERING_DAYS, storage_class="INTELLIGENT_TIERING"
-            )
-        ],
-    )
-
-
-def _expiry(days: int) -> s3.BucketLifecycleConfigurationRuleArgs:
-    """Logs go when their retention is over."""
-    return s3.BucketLifecycleConfigurationRuleArgs(
-        id="retention",
-        status="Enabled",
-        filter=_everything(),
-        expiration=s3.BucketLifecycleConfigurationRuleExpirationArgs(days=days),
-    )
+    def _lock(self, bucket: s3.Bucket, versioned: s3.BucketVersioning, days: int) -> None:
+        retention = s3.BucketObjectLockConfigurationRuleDefaultRetentionArgs(mode="COMPLIANCE", days=days)
+        s3.BucketObjectLockConfiguration(
+            self._purpose,
+            bucket=bucket.bucket,
+            object_lock_enabled="Enabled",
+            rule=s3.BucketObjectLockConfigurationRuleArgs(default_retention=retention),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioned]),
+        )

@@ -1,40 +1,59 @@
-"""The storage of a region: the data bucket, the bucket its access logs go to, and the account-wide public
-block.
+"""The storage of a region: data, the buckets that logs are delivered to, the locked archive they end in, and
+the account-wide public block.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_aws import s3
 
 from iam.documents import render
+from settings.model import Retention
 from storage.bucket import Bucket, BucketArgs
+from storage.deliveries import delivery_bucket, trail_bucket
+from storage.keys import Keys
+from storage.lifecycle import Lifecycle, kept_for
+from storage.names import bucket_name, bucket_patterns
 from storage.policies import encrypted_bucket, log_delivery_bucket
 
 
 @dataclass(frozen=True)
 class StorageArgs:
-    """Account and stack (bucket names are worldwide and made of both), the data key, retention in days."""
+    """Account, region and stack (bucket names are worldwide and made of them), keys, and how long what is
+    kept.
+    """
 
     account: str
+    region: str
     stack: str
-    key_arn: pulumi.Output[str]
-    noncurrent_days: int
-    access_logs_days: int
+    keys: Keys
+    retention: Retention
 
 
 class Storage(pulumi.ComponentResource):
-    """Buckets `data` and `logs`."""
+    """Buckets by purpose.
+
+    `logs` takes S3's access logs, `delivery` the logs of load balancers, flow logs, DNS, WAF and Config,
+    `trail` CloudTrail's, `evidence` what incidents and audits leave; `archive` is locked.
+    """
 
     data: Bucket
     logs: Bucket
+    delivery: Bucket
+    trail: Bucket
+    evidence: Bucket
+    archive: Bucket
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("stockade:storage:Storage", name, {}, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        data, logs = (f"stockade-{args.stack}-{purpose}-{args.account}" for purpose in ("data", "logs"))
+        self._args, self._child = args, pulumi.ResourceOptions(parent=self)
+        self._names = {
+            purpose: bucket_name(args.stack, args.account, purpose)
+            for purpose in ("data", "logs", "delivery", "trail", "evidence", "archive")
+        }
         s3.AccountPublicAccessBlock(
             "account",
             account_id=args.account,
@@ -42,30 +61,95 @@ class Storage(pulumi.ComponentResource):
             block_public_policy=True,
             ignore_public_acls=True,
             restrict_public_buckets=True,
-            opts=child,
+            opts=self._child,
         )
-        self.logs = Bucket(
+        kept, keys = args.retention, args.keys
+        self.logs = self._access_logs()
+        self.data = self._encrypted("data", keys.data.arn, Lifecycle(kept.noncurrent_days))
+        self.delivery = self._delivery()
+        self.trail = self._trail()
+        archived = kept_for(kept.noncurrent_days, kept.archive_days)
+        self.evidence = self._encrypted("evidence", keys.archive.arn, archived)
+        self.archive = self._encrypted("archive", keys.archive.arn, archived, kept.archive_days)
+        self.register_outputs({purpose: getattr(self, purpose).name for purpose in self._names})
+
+    def contract(self) -> dict[str, Any]:
+        """`buckets` of the region contract."""
+        keys = self._args.keys
+        key_of = {"data": keys.data, "trail": keys.trail, "evidence": keys.archive, "archive": keys.archive}
+        return {
+            purpose: {
+                "name": getattr(self, purpose).name,
+                "key": key_of[purpose].arn if purpose in key_of else None,
+                "purpose": purpose,
+            }
+            for purpose in self._names
+        }
+
+    def _access_logs(self) -> Bucket:
+        args, name = self._args, self._names["logs"]
+        kept = args.retention
+        return Bucket(
             "logs",
             BucketArgs(
-                bucket=logs,
-                policy=render(log_delivery_bucket(logs, args.account, [data])),
+                bucket=name,
+                policy=render(
+                    log_delivery_bucket(name, args.account, bucket_patterns(args.stack, args.account))
+                ),
                 key_arn=None,
                 log_bucket=None,
-                noncurrent_days=args.noncurrent_days,
-                expire_days=args.access_logs_days,
+                lifecycle=kept_for(kept.noncurrent_days, kept.access_logs_days),
             ),
-            child,
+            self._child,
         )
-        self.data = Bucket(
-            "data",
+
+    def _delivery(self) -> Bucket:
+        args, name = self._args, self._names["delivery"]
+        kept = args.retention
+        return Bucket(
+            "delivery",
             BucketArgs(
-                bucket=data,
-                policy=args.key_arn.apply(lambda key: render(encrypted_bucket(data, key))),
-                key_arn=args.key_arn,
+                bucket=name,
+                policy=render(delivery_bucket(name, args.account, args.region)),
+                key_arn=None,
                 log_bucket=self.logs.log_target,
-                noncurrent_days=args.noncurrent_days,
+                lifecycle=kept_for(kept.noncurrent_days, max(kept.flow_logs_days, kept.access_logs_days)),
             ),
-            # S3 takes a bucket as the target of logs only once its policy lets the delivery in.
-            pulumi.ResourceOptions(parent=self, depends_on=[self.logs]),
+            self._after_logs(),
         )
-        self.register_outputs({"data": self.data.name, "logs": self.logs.name})
+
+    def _trail(self) -> Bucket:
+        args, name = self._args, self._names["trail"]
+        kept, key_arn = args.retention, args.keys.trail.arn
+        return Bucket(
+            "trail",
+            BucketArgs(
+                bucket=name,
+                policy=key_arn.apply(lambda key: render(trail_bucket(name, args.account, args.region, key))),
+                key_arn=key_arn,
+                log_bucket=self.logs.log_target,
+                lifecycle=kept_for(kept.noncurrent_days, kept.access_logs_days),
+            ),
+            self._after_logs(),
+        )
+
+    def _encrypted(
+        self, purpose: str, key_arn: pulumi.Output[str], lifecycle: Lifecycle, lock_days: int | None = None
+    ) -> Bucket:
+        name = self._names[purpose]
+        return Bucket(
+            purpose,
+            BucketArgs(
+                bucket=name,
+                policy=key_arn.apply(lambda key: render(encrypted_bucket(name, key))),
+                key_arn=key_arn,
+                log_bucket=self.logs.log_target,
+                lifecycle=lifecycle,
+                lock_days=lock_days,
+            ),
+            self._after_logs(),
+        )
+
+    def _after_logs(self) -> pulumi.ResourceOptions:
+        # S3 takes a bucket as the target of logs only once its policy lets the delivery in.
+        return pulumi.ResourceOptions(parent=self, depends_on=[self.logs])

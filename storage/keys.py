@@ -8,7 +8,14 @@ import pulumi
 from pulumi_aws import kms
 
 from iam.documents import Document, render
-from storage.policies import key_for_logs, key_for_service, key_for_volumes
+from storage.key_policies import (
+    key_for_logs,
+    key_for_notices,
+    key_for_service,
+    key_for_trail,
+    key_for_volumes,
+    key_with_grants,
+)
 from tagging import tags
 
 DELETION_WINDOW_DAYS = 30  # the longest AWS offers: a deleted key is lost data
@@ -26,11 +33,17 @@ class KeysArgs:
 
 
 class Keys(pulumi.ComponentResource):
-    """Keys for objects (`data`), log groups (`logs`) and volumes (`volumes`)."""
+    """Keys for objects (`data`), log groups, volumes, the audit trail, topics and queues (`notices`), the
+    locked archive with the evidence, and backups.
+    """
 
     data: kms.Key
     logs: kms.Key
     volumes: kms.Key
+    trail: kms.Key
+    notices: kms.Key
+    archive: kms.Key
+    backup: kms.Key
 
     def __init__(self, name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("stockade:storage:Keys", name, {}, opts)
@@ -39,7 +52,16 @@ class Keys(pulumi.ComponentResource):
         self.data = self._key("data", "objects", key_for_service(account, region, "s3"))
         self.logs = self._key("logs", "log groups", key_for_logs(account, region, args.log_groups))
         self.volumes = self._key("volumes", "volumes", key_for_volumes(account, region))
-        self.register_outputs({"data": self.data.arn, "logs": self.logs.arn, "volumes": self.volumes.arn})
+        self.trail = self._key("trail", "audit trail", key_for_trail(account, region))
+        self.notices = self._key("notices", "topics and queues", key_for_notices(account, region))
+        self.archive = self._key("archive", "archive", key_for_service(account, region, "s3"))
+        self.backup = self._key("backup", "backups", key_with_grants(account, region, "backup"))
+        self.register_outputs(self.arns())
+
+    def arns(self) -> dict[str, pulumi.Output[str]]:
+        """Every key by its purpose, as in the region contract."""
+        own = ("data", "logs", "volumes", "trail", "notices", "archive", "backup")
+        return {purpose: getattr(self, purpose).arn for purpose in own}
 
     def _key(self, purpose: str, what: str, policy: Document) -> kms.Key:
         key = kms.Key(
@@ -50,7 +72,8 @@ class Keys(pulumi.ComponentResource):
             deletion_window_in_days=DELETION_WINDOW_DAYS,
             policy=render(policy),
             tags=tags(f"{self._stack}-{purpose}"),
-            opts=self._child,
+            # A key that is gone is all its data gone.
+            opts=pulumi.ResourceOptions(parent=self, protect=True),
         )
         kms.Alias(
             purpose,

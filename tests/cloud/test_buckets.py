@@ -22,6 +22,11 @@ Find = Callable[[str], list[Resource]]
 ONE_PLACE = {"ONEZONE_IA", "EXPRESS_ONEZONE", "OUTPOSTS", "REDUCED_REDUNDANCY", "SNOW"}
 
 
+# Services that write into SSE-S3 only: Amazon S3 User Guide, "Enabling Amazon S3 server access logging";
+# Elastic Load Balancing User Guide, "Enable access logs" (both read 2026-11).
+TAKES_NO_KEY = {"logging.s3.amazonaws.com", "logdelivery.elasticloadbalancing.amazonaws.com"}
+
+
 def _arns(bucket: Resource) -> list[str]:
     return [f"arn:aws:s3:::{bucket['Name']}", f"arn:aws:s3:::{bucket['Name']}/any/object"]
 
@@ -43,6 +48,13 @@ def log_targets(aws: Account, resources: Find) -> set[str]:
 
 
 @pytest.fixture
+def takes_no_key(bucket: Resource, policy: str | None, log_targets: set[str]) -> bool:
+    """Whether a service delivers into this bucket that could not with a key of ours."""
+    admitted = {p for s in statements(policy) if s.get("Effect") == "Allow" for p in principals(s)}
+    return bucket["Name"] in log_targets or bool(admitted & TAKES_NO_KEY)
+
+
+@pytest.fixture
 def rules(bucket: Resource, aws: Account) -> Rules:
     absent = ("NoSuchLifecycleConfiguration",)
     found = aws.read("s3", "get_bucket_lifecycle_configuration", absent=absent, Bucket=bucket["Name"])
@@ -51,15 +63,13 @@ def rules(bucket: Resource, aws: Account) -> Rules:
 
 @pytest.mark.control("STK-BKT-001")
 def test_new_objects_are_encrypted_with_our_own_key(
-    bucket: Resource, aws: Account, log_targets: set[str], region: Region
+    bucket: Resource, aws: Account, takes_no_key: bool, region: Region
 ) -> None:
     absent = ("ServerSideEncryptionConfigurationNotFoundError",)
     found = aws.read("s3", "get_bucket_encryption", absent=absent, Bucket=bucket["Name"])
     assert found, "no default encryption is configured"
     default = found["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]
-    if bucket["Name"] in log_targets:
-        # Amazon S3 User Guide, "Enabling Amazon S3 server access logging": a target bucket can use SSE-S3
-        # only.
+    if takes_no_key:
         assert default["SSEAlgorithm"] in ("AES256", "aws:kms"), f"algorithm {default['SSEAlgorithm']}"
         return
     assert default["SSEAlgorithm"] in ("aws:kms", "aws:kms:dsse"), f"algorithm {default['SSEAlgorithm']}"
@@ -166,17 +176,19 @@ def test_the_bucket_policy_gives_nothing_to_strangers(policy: str | None, region
             continue
         for principal in principals(statement):
             service = principal.endswith(".amazonaws.com")
-            bound = "stringequals aws:sourceaccount" in conditions(statement)
+            bound = "stringequals aws:sourceaccount" in conditions(statement) or all(
+                f"/AWSLogs/{region['account']}/" in resource for resource in statement.get("Resource", [])
+            )
             ours = own in principal or principal == str(region["account"])
             assert ours or (service and bound), f"statement {statement.get('Sid')} lets in {principal}"
 
 
 @pytest.mark.control("STK-BKT-011")
 def test_an_object_under_another_key_is_refused(
-    bucket: Resource, policy: str | None, log_targets: set[str]
+    bucket: Resource, policy: str | None, takes_no_key: bool
 ) -> None:
-    if bucket["Name"] in log_targets:
-        pytest.skip("not applicable: it receives access logs, which S3 itself encrypts")
+    if takes_no_key:
+        pytest.skip("not applicable: logs are delivered into it under S3's own key, which takes no other")
     refusals = [s for s in statements(policy) if s.get("Effect") == "Deny" and "*" in principals(s)]
     named = {
         key.split(" ", 1)[1] for s in refusals for key in conditions(s) if key.startswith("stringnotequals")

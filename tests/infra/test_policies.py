@@ -16,14 +16,8 @@ from iam.documents import Condition, Statement, document, merge, render, trust
 from iam.node_policies import managed_by_ssm, node_policy, uses_bucket
 from network.endpoint_policies import account_only, own_identities_only
 from network.security import rule_description
-from storage.policies import (
-    encrypted_bucket,
-    flow_log_trust,
-    key_for_logs,
-    key_for_service,
-    key_for_volumes,
-    log_delivery_bucket,
-)
+from storage.key_policies import key_for_logs, key_for_service, key_for_volumes
+from storage.policies import encrypted_bucket, flow_log_trust, log_delivery_bucket
 
 ACCOUNT, REGION = "111122223333", "ap-south-1"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"
@@ -244,7 +238,7 @@ def test_the_log_key_serves_the_stacks_log_groups_only() -> None:
 
 
 def test_grants_on_the_volume_key_are_for_aws_resources_only() -> None:
-    grants = statement(key_for_volumes(ACCOUNT, REGION), "GrantsForVolumes")
+    grants = statement(key_for_volumes(ACCOUNT, REGION), "GrantsForResources")
     assert grants["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}
 
 

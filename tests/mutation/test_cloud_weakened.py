@@ -61,13 +61,13 @@ def test_the_repaired_region_is_green_again(live: Any) -> None:
 
 def test_what_the_contract_promises_and_the_account_lacks_is_red(live: Any) -> None:
     contract = copy.deepcopy(live.contract)
-    contract["buckets"]["archive"] = {"name": "nobody-made-this"}
+    contract["buckets"]["attic"] = {"name": "nobody-made-this"}
     contract["nodes"].append(
         {**node_of(live, "edge"), "name": "edge-z-9", "instance_id": "i-00000000000000000"}
     )
     code, red = live.verify(contract)
     assert code == 1
-    assert {subject for _, subject in red} == {"bucket/archive", "instance/edge-z-9"}
+    assert {subject for _, subject in red} == {"bucket/attic", "instance/edge-z-9"}
     assert "nobody-made-this of the region contract is not in the account" in live.why(red)
 
 

@@ -79,14 +79,14 @@ def _bucket_facts(call: Call, identity: str, _item: Plain) -> Plain:
         "bucket": identity,
         "bucketDomainName": f"{identity}.s3.amazonaws.com",
         "bucketRegionalDomainName": f"{identity}.s3.{call.region}.amazonaws.com",
-        "tagsAll": tags_of(_or_none(client.get_bucket_tagging, Bucket=identity) or {}),
+        "tagsAll": tags_of(or_none(client.get_bucket_tagging, Bucket=identity) or {}),
     }
-    lock = _or_none(client.get_object_lock_configuration, Bucket=identity) or {}
+    lock = or_none(client.get_object_lock_configuration, Bucket=identity) or {}
     state = lock.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled")
     return facts | {"objectLockEnabled": state == "Enabled"}
 
 
-def _or_none(operation: Callable[..., Plain], **parameters: Any) -> Plain | None:
+def or_none(operation: Callable[..., Plain], **parameters: Any) -> Plain | None:
     """An answer, or None when S3 says that the thing was never set."""
     try:
         return operation(**parameters)
@@ -123,7 +123,7 @@ class BucketSetting(Spec):
 
     def fetch(self, call: Call, identity: str) -> Plain | None:
         """Read the setting."""
-        answer = _or_none(getattr(call.client("s3"), self.get), Bucket=identity)
+        answer = or_none(getattr(call.client("s3"), self.get), Bucket=identity)
         if answer is None:
             return None
         item = answer.get(self.found) if self.found else answer
@@ -143,7 +143,7 @@ class BucketSetting(Spec):
 
     def drop(self, call: Call, identity: str, outputs: Plain) -> None:
         """Back to the bucket's default."""
-        _or_none(getattr(call.client("s3"), self.remove), Bucket=identity)
+        or_none(getattr(call.client("s3"), self.remove), Bucket=identity)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +163,7 @@ class Versioning(BucketSetting):
 
     def fetch(self, call: Call, identity: str) -> Plain | None:
         """Never set means no status."""
-        answer = _or_none(call.client("s3").get_bucket_versioning, Bucket=identity)
+        answer = or_none(call.client("s3").get_bucket_versioning, Bucket=identity)
         if not answer or not answer.get("Status"):
             return None
         configuration = {"Status": answer["Status"], "MfaDelete": answer.get("MFADelete")}
@@ -172,7 +172,7 @@ class Versioning(BucketSetting):
     def drop(self, call: Call, identity: str, outputs: Plain) -> None:
         """Suspend, while the bucket is there."""
         wanted = {"Status": "Suspended"}
-        _or_none(call.client("s3").put_bucket_versioning, Bucket=identity, VersioningConfiguration=wanted)
+        or_none(call.client("s3").put_bucket_versioning, Bucket=identity, VersioningConfiguration=wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +190,7 @@ class Logging(BucketSetting):
 
     def drop(self, call: Call, identity: str, outputs: Plain) -> None:
         """Off."""
-        _or_none(call.client("s3").put_bucket_logging, Bucket=identity, BucketLoggingStatus={})
+        or_none(call.client("s3").put_bucket_logging, Bucket=identity, BucketLoggingStatus={})
 
 
 def _policy_text(_call: Call, _identity: str, item: Plain) -> Plain:

@@ -1,0 +1,35 @@
+"""Names of buckets: worldwide, so made of stack and account, and no longer than S3 takes. Pure.
+
+Names of classes and customers hold single hyphens only (settings/rules_data.py), so that the two hyphens
+between the parts can belong to nothing else: a pattern for one class matches no bucket of another.
+"""
+
+from __future__ import annotations
+
+MOST = 63  # Amazon S3 User Guide, "General purpose bucket naming rules"
+# AWS WAF logs into buckets whose names begin so, and into no other (AWS WAF Developer Guide, "Sending web ACL
+# traffic logs to an Amazon S3 bucket"); load balancers, flow logs and the others take any name.
+WAF_PREFIX = "aws-waf-logs-"
+
+
+def bucket_name(stack: str, account: str, purpose: str) -> str:
+    """The bucket of a purpose, e.g. `logs`."""
+    prefix = WAF_PREFIX if purpose == "delivery" else ""
+    return f"{prefix}stockade-{stack}-{purpose}-{account}"
+
+
+def class_bucket(stack: str, account: str, data_class: str, customer: str | None = None) -> str:
+    """The bucket of a data class: the shared one, or a customer's own."""
+    own = f"--{customer}" if customer else ""
+    return bucket_name(stack, account, f"data--{data_class}{own}")
+
+
+def class_patterns(stack: str, account: str, data_class: str) -> tuple[str, str]:
+    """ARN patterns of all buckets of a class, whichever customers there are and will be."""
+    shared = class_bucket(stack, account, data_class)
+    return f"arn:aws:s3:::{shared}", f"arn:aws:s3:::{class_bucket(stack, account, data_class, '*')}"
+
+
+def bucket_patterns(stack: str, account: str) -> tuple[str, str]:
+    """ARN patterns of every bucket of a stack."""
+    return tuple(f"arn:aws:s3:::{prefix}stockade-{stack}-*-{account}" for prefix in ("", WAF_PREFIX))  # type: ignore[return-value]
