@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from guardrails.model import Bounds, Finding, Guardrail, Planned, at, of_type
 from guardrails.provider import PROVIDER
 
 # Inputs that name a region, of any resource: its own (provider v7), the other end of a peering, an
-# endpoint's service.
-REGION_INPUTS = ("region", "peerRegion", "serviceRegion")
+# endpoint's service, the regions of a trail, a backup's copy or an aggregator.
+REGION_INPUT = re.compile(r"(^|[a-z])[rR]egions?$")
 REGION_NAME = re.compile(r"(?<![a-z0-9-])[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d(?![0-9])")
 REGIONAL_ARN = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:([a-z0-9-]+):")
+# A host name of AWS that carries a region: an endpoint, a queue, a bucket's own address.
+REGIONAL_HOST = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(?:\.cn)?")
+# A statement in a policy speaks of regions in order to forbid them.
+_ABOUT_REGIONS = ("aws:RequestedRegion",)
+LOOKUP = "lookup:"
 
 
 def in_region(resources: Sequence[Planned], bounds: Bounds) -> Iterator[Finding]:
@@ -60,18 +66,47 @@ def no_copies_elsewhere(resources: Sequence[Planned], _bounds: Bounds) -> Iterat
             yield Finding("residency-copy", key["urn"], "multiRegion is set", "use a key of one region")
 
 
+def lookups_in_region(resources: Sequence[Planned], bounds: Bounds) -> Iterator[Finding]:
+    """No look-up asks another region, or asks through anything but the stack's provider."""
+    providers = {found["urn"] for found in of_type(resources, PROVIDER)}
+    for lookup in (resource for resource in resources if resource["type"].startswith(LOOKUP)):
+        if lookup["provider"].rpartition("::")[0] not in providers:
+            yield Finding(
+                "residency-lookup", lookup["urn"], "no explicit provider", "pass opts with the provider"
+            )
+        for where, region in _regions(lookup):
+            if region not in bounds.allowed_regions:
+                yield Finding(
+                    "residency-lookup", lookup["urn"], f"{where} names {region!r}", "ask in the region"
+                )
+
+
 def _regions(resource: Planned) -> Iterator[tuple[str, str]]:
-    inputs = resource["inputs"]
-    for name in REGION_INPUTS:
-        if isinstance(inputs.get(name), str):
-            yield name, inputs[name]
-    for name in ("availabilityZone", "serviceName"):
-        value = inputs.get(name)
-        if isinstance(value, str):
-            yield from ((name, region) for region in REGION_NAME.findall(value))
-    for name, value in inputs.items():
-        if name.endswith(("Arn", "KeyId", "Destination")) and isinstance(value, str):
-            yield from ((name, region) for region in REGIONAL_ARN.findall(value))
+    """Every region that an input names, at any depth, and the path where it does."""
+    for path, name, text in _texts(resource["inputs"], "", ""):
+        if REGION_INPUT.search(name) and REGION_NAME.fullmatch(text):
+            yield path, text
+        elif name in ("availabilityZone", "availabilityZones", "serviceName"):
+            yield from ((path, region) for region in REGION_NAME.findall(text))
+        else:
+            yield from (
+                (path, region) for region in REGIONAL_ARN.findall(text) if REGION_NAME.fullmatch(region)
+            )
+            for host in REGIONAL_HOST.findall(text):
+                yield from ((path, region) for region in REGION_NAME.findall(host.replace(".", " ")))
 
 
-GUARDRAILS: tuple[Guardrail, ...] = (in_region, inputs_in_region, no_copies_elsewhere)
+def _texts(value: Any, path: str, name: str) -> Iterator[tuple[str, str, str]]:
+    """(path, nearest key, text) of every text; a list's items bear the list's key."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key not in _ABOUT_REGIONS:
+                yield from _texts(item, f"{path}.{key}" if path else str(key), str(key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _texts(item, f"{path}.{index}", name)
+    elif isinstance(value, str):
+        yield path, name, value
+
+
+GUARDRAILS: tuple[Guardrail, ...] = (in_region, inputs_in_region, lookups_in_region, no_copies_elsewhere)

@@ -252,6 +252,18 @@ class Engine:
         with self._lock:
             self.planned.append(entry)
 
+    def plan_lookup(self, token: str, reference: str, args: Plain) -> None:
+        """A look-up is part of the plan: guardrails judge what is asked, and of whom."""
+        entry = {
+            "type": f"lookup:{token}",
+            "name": token,
+            "urn": f"lookup:{token}",
+            "parent": "",
+            "depends": {},
+        }
+        with self._lock:
+            self.planned.append(entry | {"inputs": args, "provider": reference})
+
     # ------------------------------------------------------------------ custom resources
     def _custom(self, urn: str, request: Registration) -> Registered:
         spec = self._handler(urn, request)

@@ -98,6 +98,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         def work() -> Any:
             chosen = self.engine.provider_of(request.provider, f"invoke {request.tok}")
             args = wire.reveal(wire.from_struct(request.args))
+            self.engine.plan_lookup(request.tok, request.provider, args)
             found = invokes.answer(request.tok, self.engine.clients, chosen.region, args)
             members: dict[str, Any] = {"return": wire.to_struct(found)}  # the name is a keyword of Python
             return provider_pb2.InvokeResponse(**members)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guardrails.model import Planned
 from tests.infra.breaking import Break, Broken, Plan, add, one, put
 
 VPC = "aws:ec2/vpc:Vpc"
@@ -29,7 +30,36 @@ def outside(planned: Plan) -> None:
     one(planned, GROUP)["parent"] = "urn:pulumi:in-mumbai::stockade::pulumi:pulumi:Stack::stockade-in-mumbai"
 
 
+def lookup(args: dict[str, object], provider: str | None = None) -> Break:
+    def apply(planned: Plan) -> None:
+        reference = one(planned, VPC)["provider"] if provider is None else provider
+        entry = Planned(
+            type="lookup:aws:ec2/getAmi:getAmi",
+            name="getAmi",
+            urn="lookup:getAmi",
+            inputs=args,
+            provider=reference,
+            parent="",
+        )
+        planned.append(entry)
+
+    return apply
+
+
 BROKEN: list[Broken] = [
+    ("residency-lookup", "a look-up elsewhere", lookup({"region": "us-east-1"})),
+    ("residency-lookup", "a look-up through the default provider", lookup({}, "")),
+    (
+        "residency-input",
+        "a queue's address elsewhere",
+        put(GROUP, "url", "https://sqs.us-east-1.amazonaws.com/1/q"),
+    ),
+    ("residency-input", "a list of regions", put(GROUP, "targetRegions", ["ap-south-1", "eu-west-1"])),
+    (
+        "residency-input",
+        "an ARN deep inside",
+        put(GROUP, "rules", [{"target": {"arn": "arn:aws:sqs:us-east-1:111122223333:q"}}]),
+    ),
     ("secret-clear", "a secret's text", add("aws:secretsmanager/secretVersion:SecretVersion", SECRET)),
     (
         "secret-clear",
