@@ -63,6 +63,7 @@ def region_contract(  # noqa: PLR0913 - one argument per component of the progra
             }
             for (site, vpc), connection in network.vpn.connections.items()
         },
+        "load_balancer_groups": {name: group.id for name, group in network.groups.load_balancers.items()},
         "intent": to_data(intent),
         **_as_stated(settings),
         **more,

@@ -10,7 +10,12 @@ from network.endpoints import Endpoints, EndpointsArgs
 from network.flow_logs import FlowLogs, FlowLogsArgs
 from network.intent import Intent, endpoint_tier
 from network.peering import Peering, PeeringArgs, crossings
-from network.renderings import endpoint_security_groups, network_acls, security_groups
+from network.renderings import (
+    endpoint_security_groups,
+    load_balancer_security_groups,
+    network_acls,
+    security_groups,
+)
 from network.security import Groups, GroupsArgs, TierAcl, TierAclArgs
 from network.vpc import Vpc, VpcArgs
 from network.vpn import SiteVpn, SiteVpnArgs
@@ -77,11 +82,13 @@ class Network(pulumi.ComponentResource):
         }
 
     def _groups(self) -> Groups:
-        roles = self._args.settings.server_roles
+        roles, balancers = self._args.settings.server_roles, self._args.settings.load_balancers
         args = GroupsArgs(
             rules=security_groups(self._args.intent),
+            load_balancer_rules=load_balancer_security_groups(self._args.intent),
             endpoint_rules=endpoint_security_groups(self._args.intent),
             vpc_of_role={key: role.vpc for key, role in roles.items()},
+            vpc_of_load_balancer={key: balancer.vpc for key, balancer in balancers.items()},
             vpcs=self.vpcs,
             peerings=[peering.connection for peering in self.peerings.values()],
         )

@@ -8,11 +8,14 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal
 
 from network.plan import plan_vpc
-from settings import FirewallRule, Settings, SiteKind
+from settings import FirewallRule, Settings, SiteKind, Tier
 from settings.model import innermost
 
 Network = IPv4Network | IPv6Network
-Kind = Literal["role", "site", "internet", "service", "aws_endpoints", "platform"]
+Kind = Literal["role", "load_balancer", "site", "internet", "service", "aws_endpoints", "platform"]
+
+# What stands in a subnet of ours behind a security group of its own.
+GUARDED: tuple[Kind, ...] = ("role", "load_balancer")
 
 EVERYWHERE: tuple[Network, ...] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
@@ -26,8 +29,8 @@ class Endpoint:
 
     `kind` platform is what every VPC offers by itself at a fixed address (resolver, DHCP, metadata): AWS
     filters it by neither security groups nor network ACLs (Amazon VPC User Guide, "Network ACL basics"), so
-    it shows on nodes only. `vpc` and `tier` say where a role or the AWS endpoints stand; a site has tunnels
-    to `vpcs`.
+    it shows on nodes only. `vpc` and `tier` say where a role, a load balancer or the AWS endpoints stand; a
+    site has tunnels to `vpcs`.
     """
 
     kind: Kind
@@ -70,9 +73,13 @@ class Intent:
         """The server roles, in the order of the settings."""
         return tuple(e for e in self.endpoints if e.kind == "role")
 
+    def load_balancers(self) -> tuple[Endpoint, ...]:
+        """The load balancers, in the order of the settings."""
+        return tuple(e for e in self.endpoints if e.kind == "load_balancer")
+
     def sources(self) -> tuple[Endpoint, ...]:
-        """Everything a connection may come from: roles, sites, the internet."""
-        return tuple(e for e in self.endpoints if e.kind in ("role", "site", "internet"))
+        """Everything a connection may come from: roles, load balancers, sites, the internet."""
+        return tuple(e for e in self.endpoints if e.kind in (*GUARDED, "site", "internet"))
 
 
 def endpoint_tier(tiers: Iterable[str]) -> str:
@@ -99,6 +106,7 @@ class _Book:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.roles = {name: self._role(name) for name in settings.server_roles}
+        self.load_balancers = {name: self._load_balancer(name) for name in settings.load_balancers}
         self.sites = {
             name: Endpoint("site", name, site.ranges, vpcs=site.vpcs, site_kind=str(site.kind))
             for name, site in settings.sites.items()
@@ -107,14 +115,15 @@ class _Book:
 
     def sources(self) -> Iterator[Endpoint]:
         yield from self.roles.values()
+        yield from self.load_balancers.values()
         yield from self.sites.values()
         yield self.internet
 
     def flows(self, rule: FirewallRule, source: str, target: str) -> Iterator[Flow]:
-        """A kind of site stands for its sites that have a tunnel to the VPC of the role on the other side."""
+        """A kind of site stands for its sites that have a tunnel to the VPC of what is on the other side."""
         limit = Throttle(rule.limit.connections, rule.limit.rate) if rule.limit else None
-        for here in self._endpoints(source, self.roles.get(target)):
-            for there in self._endpoints(target, self.roles.get(source)):
+        for here in self._endpoints(source, self._ours(target)):
+            for there in self._endpoints(target, self._ours(source)):
                 yield Flow(here, there, rule.protocol.value, rule.port, rule.why, limit)
 
     def platform_flows(self, role: str) -> Iterator[Flow]:
@@ -131,9 +140,12 @@ class _Book:
         metadata = Endpoint("platform", "instance_metadata", _METADATA, vpc=here.vpc)
         yield Flow(here, metadata, "tcp", 80, "credentials of the instance role")
 
+    def _ours(self, word: str) -> Endpoint | None:
+        return self.roles.get(word) or self.load_balancers.get(word)
+
     def _endpoints(self, word: str, other: Endpoint | None) -> list[Endpoint]:
-        if word in self.roles:
-            return [self.roles[word]]
+        if ours := self._ours(word):
+            return [ours]
         if word in tuple(SiteKind):
             return [
                 self.sites[name]
@@ -157,6 +169,10 @@ class _Book:
         return Endpoint(
             "role", name, self._subnets(role.vpc, str(role.tier)), vpc=role.vpc, tier=str(role.tier)
         )
+
+    def _load_balancer(self, name: str) -> Endpoint:
+        vpc, tier = self.settings.load_balancers[name].vpc, Tier.PUBLIC.value
+        return Endpoint("load_balancer", name, self._subnets(vpc, tier), vpc=vpc, tier=tier)
 
     def _aws_endpoints(self, vpc: str) -> Endpoint:
         tier = endpoint_tier(self.settings.vpcs[vpc].tiers)

@@ -1,4 +1,4 @@
-"""The intent as a matrix: who reaches which role on which port, and who must not. Tests probe it."""
+"""The intent as a matrix: who reaches which role or load balancer on which port, and who must not."""
 
 from __future__ import annotations
 
@@ -7,23 +7,34 @@ from dataclasses import dataclass
 from typing import Any
 
 from fault import Fault
-from network.intent import Endpoint, Flow, Intent, inside
+from network.intent import GUARDED, Endpoint, Flow, Intent, inside
 
 
 @dataclass(frozen=True)
 class Reach:
-    """Whether a source (`kind/name`, e.g. site/noc-mumbai) reaches nodes of a role on a port, and why."""
+    """Whether a source reaches a target on a port, and why.
+
+    Both are `kind/name`: site/noc-mumbai, role/edge, load_balancer/front; a target is a role or a load
+    balancer.
+    """
 
     source: str
-    target_role: str
+    target: str
     protocol: str
     port: int
     allowed: bool
     why: str
 
+    @property
+    def target_role(self) -> str | None:
+        """The role whose nodes are the target; None when a load balancer is."""
+        kind, _, name = self.target.partition("/")
+        return name if kind == "role" else None
+
 
 def reachability(intent: Intent, nodes: Iterable[Mapping[str, Any]]) -> list[Reach]:
-    """Every source, every role that has nodes, every port that any role offers, allowed or not.
+    """Every source, every role that has nodes and every load balancer, every port that any of them offers,
+    allowed or not.
 
     Roles are sources only when they have nodes. Raises Fault when no node is given: an empty matrix proves
     nothing.
@@ -36,12 +47,12 @@ def reachability(intent: Intent, nodes: Iterable[Mapping[str, Any]]) -> list[Rea
             "reachability is stated for nodes of the intent's roles",
             "give the nodes of this region",
         )
-    ports = sorted({(f.protocol, f.port) for f in intent.flows if f.target.kind == "role"})
+    ports = sorted({(f.protocol, f.port) for f in intent.flows if f.target.kind in GUARDED})
     sources = [s for s in intent.sources() if s.kind != "role" or s.name in standing]
     return [
         _reach(intent, source, target, protocol, port)
-        for target in intent.roles()
-        if target.name in standing
+        for target in (*intent.roles(), *intent.load_balancers())
+        if target.kind == "load_balancer" or target.name in standing
         for source in sources
         for protocol, port in ports
     ]
@@ -54,15 +65,17 @@ def _reach(intent: Intent, source: Endpoint, target: Endpoint, protocol: str, po
         admitting, why = [], f"{source.name} has no tunnel to {target.vpc}"
     else:
         why = admitting[0].why if admitting else "no rule of the intent allows it"
-    return Reach(f"{source.kind}/{source.name}", target.name, protocol, port, bool(admitting), why)
+    return Reach(
+        f"{source.kind}/{source.name}", f"{target.kind}/{target.name}", protocol, port, bool(admitting), why
+    )
 
 
 def _admits(flow: Flow, source: Endpoint) -> bool:
     """The flow's ranges contain the source's.
 
     A site that no rule names still gets through one for the internet, because its addresses are part of
-    it. A role does not: its own outbound rules bind it.
+    it. A role or a load balancer does not: its own outbound rules bind it.
     """
-    if source.kind == "role" or flow.source.kind == "role":
+    if source.kind in GUARDED or flow.source.kind in GUARDED:
         return False
     return all(any(inside(net, outer) for outer in flow.source.networks) for net in source.networks)

@@ -3,13 +3,19 @@
 from network.network_acls import AclEntry, network_acls
 from network.node_rules import node_rules
 from network.reachability import Reach, reachability
-from network.security_groups import SgRule, endpoint_security_groups, security_groups
+from network.security_groups import (
+    SgRule,
+    endpoint_security_groups,
+    load_balancer_security_groups,
+    security_groups,
+)
 
 __all__ = [
     "AclEntry",
     "Reach",
     "SgRule",
     "endpoint_security_groups",
+    "load_balancer_security_groups",
     "network_acls",
     "node_rules",
     "reachability",

@@ -24,19 +24,27 @@ def rule_description(why: str) -> str:
 
 @dataclass(frozen=True)
 class GroupsArgs:
-    """Rules per server role and per VPC's endpoints (from the renderings), and where each role stands."""
+    """Rules per server role, per load balancer and per VPC's endpoints (from the renderings), and where each
+    role and each load balancer stands.
+    """
 
     rules: Mapping[str, Sequence[SgRule]]
+    load_balancer_rules: Mapping[str, Sequence[SgRule]]
     endpoint_rules: Mapping[str, Sequence[SgRule]]
     vpc_of_role: Mapping[str, str]
+    vpc_of_load_balancer: Mapping[str, str]
     vpcs: Mapping[str, Vpc]
     peerings: Sequence[pulumi.Resource]
 
 
 class Groups(pulumi.ComponentResource):
-    """One security group per server role and one in front of each VPC's interface endpoints."""
+    """One security group per server role, per load balancer, and in front of each VPC's interface endpoints.
+
+    A load balancer is no server role, so its name never clashes with one (settings/rules_load_balancers.py).
+    """
 
     roles: dict[str, ec2.SecurityGroup]
+    load_balancers: dict[str, ec2.SecurityGroup]
     endpoints: dict[str, ec2.SecurityGroup]
 
     def __init__(self, name: str, args: GroupsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -46,6 +54,10 @@ class Groups(pulumi.ComponentResource):
             role: self._group(role, args.vpc_of_role[role], f"Nodes of the server role {role}", role=role)
             for role in args.rules
         }
+        self.load_balancers = {
+            name: self._group(f"{name}-load-balancer", vpc_key, f"The load balancer {name}")
+            for name, vpc_key in args.vpc_of_load_balancer.items()
+        }
         self.endpoints = {
             key: self._group(f"{key}-endpoints", key, f"Interface endpoints of the VPC {key}")
             for key in args.endpoint_rules
@@ -53,6 +65,11 @@ class Groups(pulumi.ComponentResource):
         for role, rules in args.rules.items():
             for rule in rules:
                 self._rule(role, self.roles[role], args.vpc_of_role[role], rule)
+        for key, rules in args.load_balancer_rules.items():
+            for rule in rules:
+                self._rule(
+                    f"{key}-load-balancer", self.load_balancers[key], args.vpc_of_load_balancer[key], rule
+                )
         for key, rules in args.endpoint_rules.items():
             for rule in rules:
                 self._rule(f"{key}-endpoints", self.endpoints[key], key, rule)
@@ -92,6 +109,8 @@ class Groups(pulumi.ComponentResource):
     def _peer(self, rule: SgRule) -> pulumi.Output[str] | None:
         if rule.peer_kind == "role":
             return self.roles[rule.peer].id
+        if rule.peer_kind == "load_balancer":
+            return self.load_balancers[rule.peer].id
         if rule.peer_kind == "aws_endpoints":
             return self.endpoints[rule.peer].id
         return None

@@ -1,4 +1,6 @@
-"""The intent as security groups, one per server role: by reference inside the region, by range outside."""
+"""The intent as security groups, one per server role and load balancer: by reference inside the region, by
+range outside.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fault import Fault
-from network.intent import Endpoint, Flow, Intent
+from network.intent import GUARDED, Endpoint, Flow, Intent
 
 # Amazon VPC User Guide, "Amazon VPC quotas": 60 inbound and 60 outbound rules per security group, counted
 # apart for IPv4 and IPv6; a rule that names a group counts in both.
 MOST_RULES = 60
+
+
+PeerKind = Literal["role", "load_balancer", "cidr4", "cidr6", "aws_endpoints"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,7 @@ class SgRule:
     """One rule of a security group.
 
     `peer_kind` role: `peer` is a role whose group is referenced (also across a peering inside one region);
+    load_balancer: likewise;
     cidr4, cidr6: `peer` is a range; aws_endpoints: `peer` is the VPC whose endpoint group is referenced.
     `key` names the rule by what it does, so that adding another rule renames nothing.
     """
@@ -27,7 +33,7 @@ class SgRule:
     direction: Literal["ingress", "egress"]
     protocol: str
     port: int
-    peer_kind: Literal["role", "cidr4", "cidr6", "aws_endpoints"]
+    peer_kind: PeerKind
     peer: str
     why: str
 
@@ -40,15 +46,25 @@ class SgRule:
 
 def security_groups(intent: Intent) -> dict[str, list[SgRule]]:
     """Rules per server role, every role present. Raises Fault when a group would exceed the quota of AWS."""
-    groups: dict[str, dict[str, SgRule]] = {role.name: {} for role in intent.roles()}
+    return _groups(intent, intent.roles(), "role")
+
+
+def load_balancer_security_groups(intent: Intent) -> dict[str, list[SgRule]]:
+    """Rules per load balancer, every one present. Raises Fault as `security_groups` does."""
+    return _groups(intent, intent.load_balancers(), "load balancer")
+
+
+def _groups(intent: Intent, owners: tuple[Endpoint, ...], what: str) -> dict[str, list[SgRule]]:
+    groups: dict[Endpoint, dict[str, SgRule]] = {owner: {} for owner in owners}
     for flow in intent.flows:
         if flow.target.kind == "platform":
             continue
         for owner, rule in _rules(flow):
-            groups[owner].setdefault(rule.key, rule)
-    rendered = {role: list(rules.values()) for role, rules in groups.items()}
-    for role, rules in rendered.items():
-        _check_quota(f"security group of role {role}", rules)
+            if owner in groups:
+                groups[owner].setdefault(rule.key, rule)
+    rendered = {owner.name: list(rules.values()) for owner, rules in groups.items()}
+    for name, rules in rendered.items():
+        _check_quota(f"security group of {what} {name}", rules)
     return rendered
 
 
@@ -62,18 +78,20 @@ def endpoint_security_groups(intent: Intent) -> dict[str, list[SgRule]]:
     return {vpc: list(rules.values()) for vpc, rules in groups.items()}
 
 
-def _rules(flow: Flow) -> Iterator[tuple[str, SgRule]]:
-    if flow.target.kind == "role":
+def _rules(flow: Flow) -> Iterator[tuple[Endpoint, SgRule]]:
+    if flow.target.kind in GUARDED:
         for kind, peer in _peers(flow.source):
-            yield flow.target.name, SgRule("ingress", flow.protocol, flow.port, kind, peer, flow.why)
-    if flow.source.kind == "role":
+            yield flow.target, SgRule("ingress", flow.protocol, flow.port, kind, peer, flow.why)
+    if flow.source.kind in GUARDED:
         for kind, peer in _peers(flow.target):
-            yield flow.source.name, SgRule("egress", flow.protocol, flow.port, kind, peer, flow.why)
+            yield flow.source, SgRule("egress", flow.protocol, flow.port, kind, peer, flow.why)
 
 
-def _peers(endpoint: Endpoint) -> Iterator[tuple[Literal["role", "cidr4", "cidr6", "aws_endpoints"], str]]:
+def _peers(endpoint: Endpoint) -> Iterator[tuple[PeerKind, str]]:
     if endpoint.kind == "role":
         yield "role", endpoint.name
+    elif endpoint.kind == "load_balancer":
+        yield "load_balancer", endpoint.name
     elif endpoint.kind == "aws_endpoints":
         yield "aws_endpoints", endpoint.name
     else:

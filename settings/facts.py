@@ -65,6 +65,10 @@ RESERVED_PER_SUBNET = 5
 # Interface endpoints and load balancers take addresses of the same subnets; this many are kept for them.
 KEPT_PER_SUBNET = 8
 
+# Elastic Load Balancing User Guide, "Application Load Balancers", subnets: /27 at the smallest, with eight
+# free addresses. Read 2026-11.
+SMALLEST_BALANCED = 27
+
 # RFC 1918 section 3; RFC 6598 (shared address space).
 PRIVATE_V4 = tuple(IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
 

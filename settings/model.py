@@ -162,8 +162,10 @@ class Limit(Model):
 class FirewallRule(Model):
     """Who may reach whom, and why. Everything else is refused."""
 
-    from_: Words = Field(alias="from", description="server roles, kinds of site, or internet")
-    to: Words = Field(description="server roles, kinds of site, package_proxy, time_servers, aws_endpoints")
+    from_: Words = Field(alias="from", description="server roles, load balancers, kinds of site, or internet")
+    to: Words = Field(
+        description="server roles, load balancers, kinds of site, package_proxy, time_servers, aws_endpoints"
+    )
     protocol: Protocol = Field(description="tcp or udp")
     port: Port = Field(description="destination port")
     why: Reason = Field(description="the reason, in words; it becomes the rule's description everywhere")

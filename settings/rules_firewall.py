@@ -19,8 +19,13 @@ _KINDS = tuple(SiteKind)
 
 def _words(draft: Draft) -> tuple[frozenset[str], frozenset[str]]:
     """The words `from` may use, and those `to` may use."""
-    both = draft.names.get("server_roles", frozenset()) | frozenset(_KINDS)
+    both = _ours(draft) | frozenset(_KINDS)
     return both | {INTERNET}, both | {*SERVICES, ENDPOINTS}
+
+
+def _ours(draft: Draft) -> frozenset[str]:
+    """Words for what stands in a VPC of ours: server roles and load balancers."""
+    return draft.names.get("server_roles", frozenset()) | draft.names.get("load_balancers", frozenset())
 
 
 def _attached(draft: Draft, kind: str, vpc: str) -> list[Site]:
@@ -28,7 +33,9 @@ def _attached(draft: Draft, kind: str, vpc: str) -> list[Site]:
 
 
 def words_are_known(draft: Draft) -> Iterator[Problem]:
-    """Every word is a role, a kind of site, or one of the four special ones, on the side it belongs to."""
+    """Every word is a role, a load balancer, a kind of site, or one of the four special ones, on the side it
+    belongs to.
+    """
     sources, targets = _words(draft)
     for index, rule in draft.firewall.items():
         for side, words, known in (("from", rule.from_, sources), ("to", rule.to, targets)):
@@ -62,8 +69,8 @@ def internet_reaches_public_roles_only(draft: Draft) -> Iterator[Problem]:
                 yield Problem(
                     f"firewall.{index}.to",
                     word,
-                    "the internet reaches server roles only",
-                    "name a public role",
+                    "the internet reaches server roles and load balancers only",
+                    "name a public role or a load balancer",
                 )
 
 
@@ -110,27 +117,27 @@ def flows_are_stated_once(draft: Draft) -> Iterator[Problem]:
 
 
 def roles_talk_to_others(draft: Draft) -> Iterator[Problem]:
-    """A rule has a server role on one side at least: nothing else is ours to filter."""
-    roles = draft.names.get("server_roles", frozenset())
+    """A rule has a server role or load balancer on one side at least: nothing else is ours to filter."""
+    roles = _ours(draft)
     for index, rule in draft.firewall.items():
         if not roles & {*rule.from_} and not roles & {*rule.to}:
             yield Problem(
                 f"firewall.{index}",
                 f"{', '.join(rule.from_)} to {', '.join(rule.to)}",
-                "a rule has a server role on one side",
-                "name a role in from or to",
+                "a rule has a server role or a load balancer on one side",
+                "name one in from or to",
             )
 
 
 def sites_are_attached(draft: Draft) -> Iterator[Problem]:
-    """A rule between a kind of site and a role has a site of that kind with a tunnel to the role's VPC."""
+    """A rule between a kind of site and what stands in a VPC has a site of that kind with a tunnel to it."""
     if "sites" in draft.broken:
         return
     for index, rule in draft.firewall.items():
         pairs = [(kind, role, "from") for kind in rule.from_ for role in rule.to]
         pairs += [(kind, role, "to") for kind in rule.to for role in rule.from_]
         for kind, word, side in pairs:
-            role = draft.server_roles.get(word)
+            role = draft.server_roles.get(word) or draft.load_balancers.get(word)
             if kind in _KINDS and role and not _attached(draft, kind, role.vpc):
                 yield Problem(
                     f"firewall.{index}.{side}",
@@ -222,17 +229,18 @@ def _site_of(draft: Draft, address: IPv4Address) -> str | None:
 def host_firewalls_tell_roles_apart(draft: Draft) -> Iterator[Problem]:
     """What the intent denies between two roles is refused by the nodes too, not by security groups alone.
 
-    A node knows other roles by their subnets. Where two roles share a tier, a denied pair may look
-    allowed on both ends, each because of a neighbour's rule.
+    A node knows other roles, and load balancers, by their subnets. Where two share a tier, a denied pair may
+    look allowed on both ends, each because of a neighbour's rule.
     """
-    if draft.broken & {"firewall", "server_roles", "vpcs"}:
+    if draft.broken & {"firewall", "server_roles", "vpcs", "load_balancers"}:
         return
     flows = {(s, t, r.protocol, r.port) for r in draft.firewall.values() for s in r.from_ for t in r.to}
     places = {name: (role.vpc, str(role.tier)) for name, role in draft.server_roles.items()}
     leaving = {
         (s, _place_of(draft, places, s, t), protocol, port) for s, t, protocol, port in flows if s in places
     }
-    entering = {(places.get(s, s), t, protocol, port) for s, t, protocol, port in flows if t in places}
+    standing = places | {name: (b.vpc, str(Tier.PUBLIC)) for name, b in draft.load_balancers.items()}
+    entering = {(standing.get(s, s), t, protocol, port) for s, t, protocol, port in flows if t in places}
     for source, at, protocol, port in sorted(leaving, key=str):
         for target in sorted(name for name, place in places.items() if place == at):
             admitted = {(places[source], target, protocol, port), (INTERNET, target, protocol, port)}

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from settings import facts
 from settings.draft import Draft
-from settings.model import Site, SiteKind
+from settings.model import Site, SiteKind, Tier
 from settings.problems import Problem
 
 Rule = Callable[[Draft], Iterator[Problem]]
@@ -136,8 +136,10 @@ def subnets_hold_their_nodes(draft: Draft) -> Iterator[Problem]:
         prefix = vpc.cidr.prefixlen + facts.TIER_BITS + facts.ZONE_BITS
         if prefix > facts.SMALLEST_SUBNET:
             continue
-        room = 2 ** (32 - prefix) - facts.RESERVED_PER_SUBNET - facts.KEPT_PER_SUBNET
+        balancers = sum(b.vpc == name for b in draft.load_balancers.values())
         for tier in vpc.tiers:
+            kept = facts.KEPT_PER_SUBNET * max(1, balancers if tier == Tier.PUBLIC else 1)
+            room = max(0, 2 ** (32 - prefix) - facts.RESERVED_PER_SUBNET - kept)
             roles = [r for r in draft.server_roles.values() if r.vpc == name and r.tier == tier]
             need = sum(-(-role.count // zones) for role in roles)
             if need > room:

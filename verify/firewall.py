@@ -44,18 +44,19 @@ def actual(group: Resource) -> set[Rule]:
     return found
 
 
-def intended(contract: Contract, role: str, endpoint_groups: dict[str, set[str]]) -> set[Rule]:
-    """The permissions that the intent gives a server role's group, no more and no less.
+def intended(contract: Contract, owner: tuple[str, str], endpoint_groups: dict[str, set[str]]) -> set[Rule]:
+    """The permissions that the intent gives the group of a server role or load balancer, no more and no less.
 
-    `endpoint_groups`: VPC name → ids of the groups in front of its interface endpoints.
+    `owner` is its kind and name; `endpoint_groups`: VPC name → ids of the groups in front of its interface
+    endpoints.
     """
-    groups = {node["role"]: node["security_group"] for node in contract["nodes"]}
+    groups = _own_groups(contract)
     found: set[Rule] = set()
     for flow in contract["intent"]["flows"]:
         if flow["target"]["kind"] == "platform":  # resolver, DHCP, metadata: AWS filters these by no group
             continue
         for end, other, direction in (("target", "source", "ingress"), ("source", "target", "egress")):
-            if flow[end]["kind"] == "role" and flow[end]["name"] == role:
+            if (flow[end]["kind"], flow[end]["name"]) == owner:
                 peers = _peers(flow[other], groups, endpoint_groups)
                 found |= {
                     Rule(direction, flow["protocol"], flow["port"], flow["port"], peer) for peer in peers
@@ -63,11 +64,18 @@ def intended(contract: Contract, role: str, endpoint_groups: dict[str, set[str]]
     return found
 
 
+def _own_groups(contract: Contract) -> dict[tuple[str, str], str]:
+    """The security group of every server role and load balancer, by kind and name."""
+    roles = {("role", node["role"]): node["security_group"] for node in contract["nodes"]}
+    balancers = contract.get("load_balancer_groups", {})
+    return roles | {("load_balancer", name): ident for name, ident in balancers.items()}
+
+
 def _peers(
-    endpoint: dict[str, Any], groups: dict[str, str], endpoint_groups: dict[str, set[str]]
+    endpoint: dict[str, Any], groups: dict[tuple[str, str], str], endpoint_groups: dict[str, set[str]]
 ) -> set[str]:
-    if endpoint["kind"] == "role":
-        return {groups.get(endpoint["name"], f"group of {endpoint['name']}")}
+    if endpoint["kind"] in ("role", "load_balancer"):
+        return {groups.get((endpoint["kind"], endpoint["name"]), f"group of {endpoint['name']}")}
     if endpoint["kind"] == "aws_endpoints":
         return endpoint_groups.get(endpoint["name"]) or {f"endpoint group of {endpoint['name']}"}
     return set(endpoint["networks"])
@@ -84,12 +92,12 @@ def endpoint_groups(contract: Contract, endpoints: list[Resource]) -> dict[str, 
     return found
 
 
-def internet_ports(contract: Contract, role: str | None) -> set[tuple[str, int]]:
-    """(protocol, port) that the intent opens to the internet on a server role."""
+def internet_ports(contract: Contract, owner: tuple[str, str] | None) -> set[tuple[str, int]]:
+    """(protocol, port) that the intent opens to the internet on a server role or load balancer."""
     return {
         (flow["protocol"], flow["port"])
         for flow in contract["intent"]["flows"]
-        if flow["source"]["kind"] == "internet" and flow["target"]["name"] == role
+        if flow["source"]["kind"] == "internet" and (flow["target"]["kind"], flow["target"]["name"]) == owner
     }
 
 
@@ -102,9 +110,10 @@ def administration_ranges(contract: Contract) -> set[str]:
 def intended_for_endpoints(contract: Contract, vpc: str) -> set[Rule]:
     """The permissions of the group in front of a VPC's interface endpoints: in from the roles that need
     them."""
-    groups = {node["role"]: node["security_group"] for node in contract["nodes"]}
+    groups = _own_groups(contract)
     return {
-        Rule("ingress", flow["protocol"], flow["port"], flow["port"], groups.get(flow["source"]["name"], "?"))
+        Rule("ingress", flow["protocol"], flow["port"], flow["port"], peer)
         for flow in contract["intent"]["flows"]
         if flow["target"]["kind"] == "aws_endpoints" and flow["target"]["name"] == vpc
+        for peer in _peers(flow["source"], groups, {})
     }

@@ -127,6 +127,8 @@ def listening(place: Place, node: str) -> set[int]:
 def sources(place: Place, row: Reach, node: str) -> list[str]:
     """Where packets of a row start: a site, the internet, or every other node of a role."""
     kind, _, name = row.source.partition("/")
+    if kind == "load_balancer":
+        return []  # AWS's own machines; the twin has none of them
     if kind != "role":
         return [name]
     return [n["name"] for n in place.region["nodes"] if n["role"] == name and n["name"] != node]

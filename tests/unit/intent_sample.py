@@ -22,6 +22,8 @@ def regions(draw: Any) -> settings.Settings:
     data["vpcs"] = {name: _vpc(draw, number) for name, number in (("customer", 20), ("platform", 21))}
     names = draw(st.lists(st.sampled_from(ROLES), min_size=2, max_size=4, unique=True))
     data["server_roles"] = {name: _role(draw, data["vpcs"]) for name in names}
+    data["data_classes"]["records"] |= {"writers": names[:1], "readers": []}
+    data["customers"], data["load_balancers"] = {}, {}
     for name, number in (("acme", 100), ("globex", 104)):
         if draw(st.booleans()):
             data["sites"][name] = _customer(draw, number)
@@ -33,14 +35,27 @@ def regions(draw: Any) -> settings.Settings:
         _rule(everyone, ["package_proxy"], "tcp", 3142),
         _rule(everyone, ["time_servers"], "udp", 123),
     ]
+    if any("public" in vpc["tiers"] for vpc in data["vpcs"].values()) and draw(st.booleans()):
+        _add_load_balancer(draw, data)
     good = settings.parse(data)
     for _ in range(draw(st.integers(1, 6))):
-        data["firewall"].append(_any_rule(draw, names))
+        data["firewall"].append(_any_rule(draw, [*names, *data["load_balancers"]]))
         try:
             good = settings.parse(data)
         except settings.SettingsError:
             data["firewall"].pop()
     return good
+
+
+def _add_load_balancer(draw: Any, data: dict[str, Any]) -> None:
+    """With the rules that every load balancer has; none where no role stands in its VPC."""
+    vpc = draw(st.sampled_from([name for name, v in data["vpcs"].items() if "public" in v["tiers"]]))
+    roles = [name for name, role in data["server_roles"].items() if role["vpc"] == vpc]
+    if roles:
+        data["load_balancers"]["front"] = raw()["load_balancers"]["front"] | {"vpc": vpc}
+        limit = {"limit": {"connections": 5, "rate": 5}}
+        data["firewall"].append(_rule(["internet"], ["front"], "tcp", 443) | limit)
+        data["firewall"].append(_rule(["front"], [draw(st.sampled_from(roles))], "tcp", 8443))
 
 
 def _vpc(draw: Any, number: int) -> dict[str, Any]:

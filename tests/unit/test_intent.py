@@ -49,7 +49,9 @@ def test_a_role_has_the_networks_of_its_subnets(mumbai):
 
 
 def test_the_internet_is_everywhere_in_both_families_and_limited(mumbai):
-    (flow,) = [f for f in mumbai.flows if f.source.kind == "internet"]
+    from_there = [f for f in mumbai.flows if f.source.kind == "internet"]
+    assert {(f.target.name, f.port) for f in from_there} == {("edge", 443), ("front", 443), ("front", 80)}
+    flow = from_there[0]
     assert flow.source.networks == EVERYWHERE
     assert flow.limit is not None and (flow.limit.connections, flow.limit.rate) == (50, 30)
 
@@ -75,6 +77,16 @@ def test_every_role_gets_names_a_lease_and_its_credentials_from_the_vpc(mumbai):
         resolver = next(f.target for f in platform if f.port == 53)
         assert [str(n) for n in resolver.networks] == [f"{vpc}.0.2/32"]
         assert ip_network(router) in next(f.target for f in platform if f.port == 67).networks
+
+
+def test_a_load_balancer_stands_in_every_public_subnet_of_its_vpc(mumbai):
+    (front,) = mumbai.load_balancers()
+    assert (front.kind, front.name, front.vpc, front.tier) == ("load_balancer", "front", "customer", "public")
+    edge = next(role for role in mumbai.roles() if role.name == "edge")
+    assert front.networks == edge.networks
+    (onward,) = flows(mumbai, source=front)
+    assert (onward.target.name, onward.port) == ("app", 8443)
+    assert front in mumbai.sources() and front not in mumbai.roles()
 
 
 def test_services_have_the_addresses_of_the_settings(mumbai):

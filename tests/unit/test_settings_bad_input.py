@@ -15,6 +15,8 @@ import yaml
 import settings
 from tests.unit.settings_sample import ROOT, put, raw
 
+# Where a rule goes that is added to the shipped ones.
+NEXT = f"firewall.{len(raw()['firewall'])}"
 GOOD_RULE = {"from": ["edge"], "to": ["app"], "protocol": "tcp", "port": 9000, "why": "a test"}
 INTERNET_RULE = {
     "from": ["internet"],
@@ -137,17 +139,17 @@ CASES = [
     ("firewall.2.to", ["database"], "firewall.2.to", "database", "word is known"),
     ("firewall.2.to", ["internet"], "firewall.2.to", "internet", "cannot stand in `to`"),
     ("firewall.2.from", ["time_servers"], "firewall.2.from", "time_servers", "cannot stand in `from`"),
-    ("firewall.8", INTERNET_RULE, "firewall.8.to", "app", "public tier only; app is private"),
-    ("firewall.8", INTERNET_RULE | {"to": ["noc"]}, "firewall.8.to", "noc", "reaches server roles only"),
+    (NEXT, INTERNET_RULE, f"{NEXT}.to", "app", "public tier only; app is private"),
+    (NEXT, INTERNET_RULE | {"to": ["noc"]}, f"{NEXT}.to", "noc", "reaches server roles and"),
     ("firewall.0.limit", ..., "firewall.0.limit", "missing", "has a limit"),
     ("firewall.0.port", 22, "firewall.0.from", "internet to port 22", "ssh is administration"),
     ("firewall.1.port", 3389, "firewall.1.from", "customer to port 3389", "RDP is administration"),
-    ("firewall.8", GOOD_RULE | {"port": 8443}, "firewall.8", "edge to app tcp 8443", "stands in rule 2"),
+    (NEXT, GOOD_RULE | {"port": 8443}, NEXT, "edge to app tcp 8443", "stands in rule 2"),
     ("firewall.2.to", ["app", "app"], "firewall.2", "edge to app tcp 8443", "stated once"),
     (
-        "firewall.8",
+        NEXT,
         GOOD_RULE | {"from": ["noc"], "to": ["customer"]},
-        "firewall.8",
+        NEXT,
         "noc to customer",
         "server role",
     ),
@@ -242,7 +244,8 @@ def test_neighbours_that_only_security_groups_could_tell_apart_are_refused() -> 
     data["firewall"].append(GOOD_RULE | {"from": ["batch"], "to": ["vault"], "port": 9443})
     values = sorted(p.value for p in problems(data))
     assert values == ["app to vault tcp 9443", "batch to archive tcp 9443"]
-    assert settings.parse(put(data, "firewall.8.port", 9444))
+    data["firewall"][-1]["port"] = 9444
+    assert settings.parse(data)
 
 
 def test_all_problems_of_the_issue_come_at_once(tmp_path: Path) -> None:
@@ -279,7 +282,7 @@ def test_all_problems_of_the_issue_come_at_once(tmp_path: Path) -> None:
         "colour",
         "sites.noc-mumbai.ranges.0",
         "sites.acme-bank.colour",
-        "firewall.8.to",
+        f"{NEXT}.to",
         "image.id",
         "aws:region",
     ):

@@ -25,7 +25,9 @@ def test_two_readings_of_one_intent_agree(contract: dict[str, Any]) -> None:
     intent = resolve(parse(SETTINGS))
     assert to_data(intent)["flows"] == contract["intent"]["flows"]
     rendered = {(r.direction, r.protocol, r.port, r.peer) for r in security_groups(intent)["edge"]}
-    read = {(r.direction, r.protocol, r.low, r.peer) for r in firewall.intended(contract, "edge", {})}
+    read = {
+        (r.direction, r.protocol, r.low, r.peer) for r in firewall.intended(contract, ("role", "edge"), {})
+    }
     assert rendered == read and read
 
 
@@ -54,7 +56,7 @@ def test_every_kind_of_peer_of_a_group_is_read() -> None:
 
 
 def test_only_the_internet_facing_port_of_the_role_is_open_to_the_internet(contract: dict[str, Any]) -> None:
-    assert firewall.internet_ports(contract, "edge") == {("tcp", 443)}
+    assert firewall.internet_ports(contract, ("role", "edge")) == {("tcp", 443)}
     assert firewall.internet_ports(contract, None) == set()
 
 

@@ -24,7 +24,14 @@ def _subnets(account: Account, contract: Contract) -> Found:
 
 
 def _security_groups(account: Account, contract: Contract) -> Found:
-    roles = {node["security_group"]: (node["role"], {"role": node["role"]}) for node in contract["nodes"]}
+    promised = {
+        node["security_group"]: (node["role"], {"kind": "role", "name": node["role"]})
+        for node in contract["nodes"]
+    }
+    promised |= {
+        ident: (name, {"kind": "load_balancer", "name": name})
+        for name, ident in contract.get("load_balancer_groups", {}).items()
+    }
     defaults = {vpc["default_security_group"] for vpc in contract["vpcs"].values()}
     groups = account.need("ec2", "describe_security_groups")["SecurityGroups"]
     # The default groups have a control of their own (they belong to their VPC), wherever the VPC came from.
@@ -33,7 +40,7 @@ def _security_groups(account: Account, contract: Contract) -> Found:
         for group in groups
         if group["GroupName"] != "default" and group["GroupId"] not in defaults
     }
-    return join("security_group", roles, seen, "ec2.describe_security_groups")
+    return join("security_group", promised, seen, "ec2.describe_security_groups")
 
 
 def _vpns(account: Account, contract: Contract) -> Found:
