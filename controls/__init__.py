@@ -1,5 +1,5 @@
 """The control catalogue."""
 
-from controls.model import Control, load
+from controls.model import AREAS, Control, load
 
-__all__ = ["Control", "load"]
+__all__ = ["AREAS", "Control", "load"]

@@ -9,13 +9,12 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
-import guardrails
 import settings
-from fault import CONTROL_FAILED, GOOD, UNREACHABLE, WRONG_USE, Fault
+from fault import GOOD, UNREACHABLE, WRONG_USE, Fault
 from report.model import Report
 from twin import account, ledger, machines, play, program
+from twin import preview as previews
 from twin.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,24 +52,10 @@ def up(stack: str, progress: Progress) -> str | None:
 
 
 def preview(stack: str, progress: Progress) -> int:
-    """Show what `up` would do and what the guardrails say of it; 1 when one is closed, else 0."""
-    with progress.phase("Check settings"):
-        wanted = settings.load(stack, ROOT)
-    with progress.phase("Preview") as phase:
-        running = account.find(ledger.build())
-        emulated = running if running and running.stack == stack else None
-        run = program.run(stack, emulated, "preview", _count(progress), root=ROOT, build=ledger.build())
-        phase.note = _steps(run)
-    with progress.phase("Guardrails") as phase:
-        bounds = guardrails.model.bounds_of(wanted.model_dump(mode="json", by_alias=True))
-        findings = guardrails.judge(cast(list[guardrails.Planned], list(run.planned)), bounds)
-        phase.note = f"{len(guardrails.GUARDRAILS)} rules, {len(findings)} findings"
-    for step in sorted(run.steps, key=lambda step: step.urn):
-        if step.step != "same":
-            print(f"  {step.step:<8} {step.urn.split('::', 2)[2]}")
-    for finding in findings:
-        print(f"closed: {finding}", file=sys.stderr)
-    return CONTROL_FAILED if findings else GOOD
+    """Show what `up` would do and what the gates say of it; 1 when one is closed, else 0."""
+    found = previews.make(stack, progress, _count(progress))
+    previews.show(found, previews.write(found))
+    return found.exit_code()
 
 
 def harden(progress: Progress, *, fresh: bool = False) -> dict[str, play.NodeOutcome]:

@@ -20,8 +20,8 @@ def test_a_preview_needs_no_account_and_passes_every_guardrail(tmp_path: Path) -
     argv = [sys.executable, "-m", "twin", "preview", "--stack", "in-mumbai"]
     done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert "rules, 0 findings" in done.stdout
-    assert "  create   " in done.stdout
+    assert "gates, 0 closed" in done.stdout
+    assert (tmp_path / "preview/in-mumbai/index.html").exists()
     assert not (tmp_path / "twin" / "account.json").exists()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,7 @@ class Step:
     urn: str
     step: str  # same | create | update | replace | delete
     type: str
+    changed: tuple[str, ...] = ()  # inputs that differ, of an update or replacement
 
 
 @dataclass
@@ -156,10 +157,10 @@ class Engine:
             return self._component(urn, request)
         return self._custom(urn, request)
 
-    def note(self, urn: str, step: str, kind: str) -> None:
+    def note(self, urn: str, step: str, kind: str, changed: Iterable[str] = ()) -> None:
         """Record a step and tell the watcher."""
         with self._lock:
-            self.steps.append(Step(urn, step, kind))
+            self.steps.append(Step(urn, step, kind, tuple(sorted(changed))))
         if self._on_step is not None:
             self._on_step(urn, step, kind)
 
@@ -280,7 +281,7 @@ class Engine:
         except Exception as error:
             failure = self.operations.as_fault(error, urn, case.decision)
             raise wire.scrub(failure, request.inputs) from None
-        self.note(urn, case.decision, request.type)
+        self.note(urn, case.decision, request.type, case.changed)
         return Registered(urn, case.identity, case.guarded(outputs))
 
     @staticmethod
