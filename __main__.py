@@ -11,11 +11,14 @@ import pulumi_aws as aws
 from pulumi.runtime.config import CONFIG, get_config_env
 
 import settings
+from detection.trail import Trail, TrailArgs
 from fault import Fault
 from iam.account import AccountBaseline
 from iam.roles import NodeRoles, NodeRolesArgs
 from network.component import Network, NetworkArgs
+from network.dns import Resolver, ResolverArgs
 from network.intent import Intent, resolve
+from network.public_access import PublicAccess, PublicAccessArgs
 from nodes.component import Nodes, NodesArgs
 from outputs import region_contract
 from settings import Settings
@@ -79,8 +82,30 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
         ),
         ours,
     )
+    vpcs = {key: vpc.id for key, vpc in network.vpcs.items()}
+    resolver = Resolver("dns", ResolverArgs(config, stack, vpcs, keys.logs.arn, logs), ours)
+    public = PublicAccess("public-access", PublicAccessArgs(config, intent, network.vpcs), ours)
+    trail = Trail(
+        "trail",
+        TrailArgs(
+            account=account,
+            region=region,
+            stack=stack,
+            # The policy's own output: CloudTrail tries to write as soon as there is a trail.
+            bucket=storage.trail.log_target,
+            key_arn=keys.trail.arn,
+            logs_key_arn=keys.logs.arn,
+            retention_days=config.retention.flow_logs_days,
+            critical=[name for name, kept in config.data_classes.items() if kept.critical],
+        ),
+        ours,
+    )
     # What components say of themselves: key in the region contract → their `contract()`.
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {
+        "dns": resolver.contract(),
+        "public_access": public.contract(),
+        "trail": trail.contract(),
+    }
     pulumi.export(
         "region",
         region_contract(

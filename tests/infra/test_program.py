@@ -21,7 +21,8 @@ PROVIDER = "pulumi:providers:aws"
 # Types that AWS itself lets nobody tag, or whose tags have no effect.
 UNTAGGED = re.compile(
     r":(Route|RouteTableAssociation|VpnGatewayRoutePropagation|VpnConnectionRoute|NetworkAclRule"
-    r"|EipAssociation|Alias|RolePolicy"
+    r"|EipAssociation|Alias|RolePolicy|ResolverFirewallRule|ResolverFirewallConfig"
+    r"|ResolverQueryLogConfigAssociation|LogResourcePolicy|VpcBlockPublicAccessOptions"
     r"|AccountPasswordPolicy|AccountPublicAccessBlock|Bucket[A-Z]\w+|DefaultKmsKey|EncryptionByDefault"
     r"|SnapshotBlockPublicAccess|ImageBlockPublicAccess|InstanceMetadataDefaults)$"
 )

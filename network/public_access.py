@@ -1,0 +1,95 @@
+"""The region's internet gateways are closed; subnets that need one are spared, one by one, as the intent
+says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pulumi
+from pulumi_aws import ec2
+
+from network.intent import Intent
+from network.vpc import Vpc
+from settings import Settings, Tier
+from tagging import tags
+
+Exclusion = Literal["allow-bidirectional", "allow-egress"]
+
+
+def facing_the_internet(intent: Intent) -> set[str]:
+    """The VPCs in which something answers the internet: a flow from it, or a load balancer."""
+    reached = {flow.target.vpc for flow in intent.flows if flow.source.kind == "internet"}
+    reached |= {end.vpc for end in intent.endpoints if end.kind == "load_balancer"}
+    return {vpc for vpc in reached if vpc}
+
+
+def exclusions(intent: Intent, leaving: set[str], vpcs: set[str]) -> dict[str, Exclusion]:
+    """Per VPC, how far its public subnets are spared; a VPC that is not named stays closed.
+
+    `leaving`: VPCs whose private subnets leave through NAT gateways, which stand in public subnets.
+    """
+    facing = facing_the_internet(intent)
+    spared: dict[str, Exclusion] = {vpc: "allow-egress" for vpc in vpcs if vpc in leaving}
+    spared |= {vpc: "allow-bidirectional" for vpc in vpcs if vpc in facing}
+    return dict(sorted(spared.items()))
+
+
+def leaving_through_nat(settings: Settings) -> set[str]:
+    """The VPCs whose private tier leaves through NAT gateways; these stand in the public tier."""
+    both = {Tier.PUBLIC, Tier.PRIVATE}
+    return {name for name, vpc in settings.vpcs.items() if both <= set(vpc.tiers)}
+
+
+@dataclass(frozen=True)
+class PublicAccessArgs:
+    """Settings, intent, and the VPCs by name."""
+
+    settings: Settings
+    intent: Intent
+    vpcs: Mapping[str, Vpc]
+
+
+class PublicAccess(pulumi.ComponentResource):
+    """VPC block public access, in both directions.
+
+    It holds below route tables and security groups: an internet gateway that somebody attaches, or a public
+    address that somebody adds to another subnet, carries nothing.
+    """
+
+    options: ec2.VpcBlockPublicAccessOptions
+    spared: dict[str, ec2.VpcBlockPublicAccessExclusion]
+
+    def __init__(self, name: str, args: PublicAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("stockade:network:PublicAccess", name, {}, opts)
+        spared = exclusions(args.intent, leaving_through_nat(args.settings), set(args.vpcs))
+        self.spared = {
+            f"{vpc}-{key}": ec2.VpcBlockPublicAccessExclusion(
+                f"{vpc}-{key}",
+                subnet_id=subnet.id,
+                internet_gateway_exclusion_mode=mode,
+                tags=tags(f"{vpc}-{key}"),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for vpc, mode in spared.items()
+            for key, subnet in args.vpcs[vpc].subnets_of_tier(Tier.PUBLIC).items()
+        }
+        self.options = ec2.VpcBlockPublicAccessOptions(
+            name,
+            internet_gateway_block_mode="block-bidirectional",
+            # Exclusions first: what may be reached is never cut off in between.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(self.spared.values())),
+        )
+        self.register_outputs({"mode": self.options.internet_gateway_block_mode})
+
+    def contract(self) -> dict[str, Any]:
+        """The part `public_access` of the region contract: the mode, and the subnets that are spared."""
+        return {
+            "mode": self.options.internet_gateway_block_mode,
+            "exclusions": {
+                key: {"id": made.id, "subnet": made.subnet_id, "mode": made.internet_gateway_exclusion_mode}
+                for key, made in self.spared.items()
+            },
+        }
