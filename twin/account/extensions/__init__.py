@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from twin.account.extensions import (
+    access_analyzer,
     addresses,
+    cloudtrail,
+    config,
     ebs,
     endings,
     endpoints,
+    guardduty,
     images,
+    inspector,
     kms,
     launch_templates,
+    macie,
     metadata,
     public_access,
     resolver,
     resolver_logs,
     s3,
     security_groups,
+    securityhub,
     vending,
     vpc_public_access,
     vpn,
@@ -44,6 +51,13 @@ def install() -> None:
         resolver,
         resolver_logs,
         vpc_public_access,
+        access_analyzer,
+        cloudtrail,
+        config,
+        guardduty,
+        inspector,
+        macie,
+        securityhub,
     ):
         module.install()
     _installed.append(True)

@@ -1,0 +1,1 @@
+"""What watches the region: trail, detection services, notices, alarms, dashboards and event routes."""
