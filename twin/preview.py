@@ -28,7 +28,7 @@ COMPONENT = re.compile(r"\b([a-z]+):([A-Z]\w+)")
 
 
 def make(stack: str, progress: Progress, count: Callable[[str, str, str], None]) -> Preview:
-    """Run the program as a preview and judge its plan. Raises Fault for wrong settings or a failing program."""
+    """Run the program as a preview and judge its plan. Raises Fault: wrong settings, a failing program."""
     started = time.monotonic()
     with progress.phase("Check settings"):
         wanted = settings.load(stack, ROOT)
@@ -135,8 +135,6 @@ def _provisions(plan: list[guardrails.Planned]) -> list[Provision]:
             continue
         tokens = {f"stockade:{room}:{name}" for room, name in COMPONENT.findall(control.provided_by)}
         planned = sum(bool(tokens & set(chain)) for chain in chains) if tokens else None
-        kept = {
-            name: getattr(control, name) for name in ("title", "layer", "severity", "rows", "provided_by")
-        }
+        kept = control.model_dump(include={"title", "layer", "severity", "rows", "provided_by"})
         found.append(Provision(control=control.id, planned=planned, **kept))
     return found
