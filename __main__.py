@@ -24,6 +24,7 @@ from outputs import region_contract
 from settings import Settings
 from storage.component import Storage, StorageArgs
 from storage.keys import Keys, KeysArgs
+from storage.partitions import data_access
 
 
 def configuration() -> Settings:
@@ -55,7 +56,6 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
     patterns = (f"{logs}/*", f"/aws/vendedlogs{logs}/*")
     keys = Keys("keys", KeysArgs(account, region, stack, patterns), ours)
     network = Network("network", NetworkArgs(config, intent, keys.logs.arn, logs), ours)
-    storage = Storage("storage", StorageArgs(account, region, stack, keys, config.retention), ours)
     AccountBaseline("account", ours)
     roles = NodeRoles(
         "node-roles",
@@ -65,11 +65,14 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
             allowed_regions=config.residency.allowed_regions,
             stack=stack,
             roles=list(config.server_roles),
-            bucket_arn=storage.data.arn,
-            key_arn=keys.data.arn,
+            data=data_access(config.data_classes, list(config.server_roles), stack, account),
             endpoints=network.storage_endpoints(),
         ),
         ours,
+    )
+    role_arns = {key: role.arn for key, role in roles.roles.items()}
+    storage = Storage(
+        "storage", StorageArgs(config, stack, keys, role_arns, network.storage_endpoints()), ours
     )
     nodes = Nodes(
         "nodes",
@@ -109,14 +112,13 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
     pulumi.export(
         "region",
         region_contract(
-            config, intent, network=network, storage=storage, keys=keys, roles=roles, nodes=nodes, more=more
+            config, intent, network=network, storage=storage, roles=roles, nodes=nodes, more=more
         ),
     )
     addresses = {
         node: made.public_ip for fleet in nodes.fleets.values() for node, made in fleet.addresses.items()
     }
     pulumi.export("public_addresses", addresses)
-    pulumi.export("data_bucket", storage.data.name)
 
 
 CONFIGURATION = configuration()

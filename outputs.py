@@ -14,7 +14,6 @@ from network.vpc import Vpc
 from nodes.component import Nodes
 from settings import Settings
 from storage.component import Storage
-from storage.keys import Keys
 
 SCHEMA = "stockade/region/1"
 # Sections of the stack file that later steps read as they are stated.
@@ -27,7 +26,6 @@ def region_contract(  # noqa: PLR0913 - one argument per component of the progra
     *,
     network: Network,
     storage: Storage,
-    keys: Keys,
     roles: NodeRoles,
     nodes: Nodes,
     more: Mapping[str, Any],
@@ -46,7 +44,7 @@ def region_contract(  # noqa: PLR0913 - one argument per component of the progra
         "vpcs": {key: _vpc(key, vpc, network) for key, vpc in network.vpcs.items()},
         "nodes": [node for key in settings.server_roles for node in _nodes(key, settings, network, nodes)],
         "buckets": storage.contract(),
-        "keys": keys.arns(),
+        "keys": storage.key_arns(),
         "roles": {
             key: {
                 "role_arn": role.arn,

@@ -10,14 +10,15 @@ from pulumi_aws import iam
 
 from iam.boundary import node_boundary
 from iam.documents import render, trust
-from iam.node_policies import managed_by_ssm, node_policy, uses_bucket
+from iam.node_policies import DataAccess, managed_by_ssm, node_policy, uses_data
 from tagging import tags
 
 
 @dataclass(frozen=True)
 class NodeRolesArgs:
     """`endpoints`: for each server role that the intent lets reach AWS endpoints, the S3 endpoints it must
-    come through. A role without any is granted nothing: it could not call AWS, so a permission would serve
+    come through. `data`: what each does with data. A role without any endpoint is granted
+    nothing: it could not call AWS, so a permission would serve
     only whoever carries its credentials elsewhere.
     """
 
@@ -26,8 +27,7 @@ class NodeRolesArgs:
     allowed_regions: Sequence[str]
     stack: str
     roles: Sequence[str]
-    bucket_arn: pulumi.Output[str]
-    key_arn: pulumi.Output[str]
+    data: Mapping[str, DataAccess]
     endpoints: Mapping[str, Sequence[pulumi.Output[str]]]
 
 
@@ -73,9 +73,10 @@ class NodeRoles(pulumi.ComponentResource):
     def _policy(self, role: str) -> pulumi.Input[str]:
         args = self._args
         managed = managed_by_ssm(args.region, args.account)
-        needed = pulumi.Output.all(args.bucket_arn, args.key_arn, *args.endpoints[role])
-        return needed.apply(
-            lambda got: render(node_policy([*managed, *uses_bucket(got[0], got[1], args.region, got[2:])]))
+        return pulumi.Output.all(*args.endpoints[role]).apply(
+            lambda doors: render(
+                node_policy([*managed, *uses_data(args.data[role], args.region, args.account, doors)])
+            )
         )
 
     def _profile(self, role: str) -> iam.InstanceProfile:

@@ -4,6 +4,7 @@ the account-wide public block.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,9 @@ import pulumi
 from pulumi_aws import s3
 
 from iam.documents import render
-from settings.model import Retention
+from settings import Settings
 from storage.bucket import Bucket, BucketArgs
+from storage.data import DataStores, DataStoresArgs
 from storage.deliveries import delivery_bucket, trail_bucket
 from storage.keys import Keys
 from storage.lifecycle import Lifecycle, kept_for
@@ -22,15 +24,15 @@ from storage.policies import encrypted_bucket, log_delivery_bucket
 
 @dataclass(frozen=True)
 class StorageArgs:
-    """Account, region and stack (bucket names are worldwide and made of them), keys, and how long what is
-    kept.
+    """Settings and stack (bucket names are worldwide and made of stack and account), the keys; ARNs of the
+    node roles and the S3 endpoints each comes through, by server role.
     """
 
-    account: str
-    region: str
+    settings: Settings
     stack: str
     keys: Keys
-    retention: Retention
+    node_roles: Mapping[str, pulumi.Output[str]]
+    endpoints: Mapping[str, Sequence[pulumi.Output[str]]]
 
 
 class Storage(pulumi.ComponentResource):
@@ -40,7 +42,7 @@ class Storage(pulumi.ComponentResource):
     `trail` CloudTrail's, `evidence` what incidents and audits leave; `archive` is locked.
     """
 
-    data: Bucket
+    data: DataStores
     logs: Bucket
     delivery: Bucket
     trail: Bucket
@@ -51,21 +53,21 @@ class Storage(pulumi.ComponentResource):
         super().__init__("stockade:storage:Storage", name, {}, opts)
         self._args, self._child = args, pulumi.ResourceOptions(parent=self)
         self._names = {
-            purpose: bucket_name(args.stack, args.account, purpose)
-            for purpose in ("data", "logs", "delivery", "trail", "evidence", "archive")
+            purpose: bucket_name(args.stack, args.settings.account, purpose)
+            for purpose in ("logs", "delivery", "trail", "evidence", "archive")
         }
         s3.AccountPublicAccessBlock(
             "account",
-            account_id=args.account,
+            account_id=args.settings.account,
             block_public_acls=True,
             block_public_policy=True,
             ignore_public_acls=True,
             restrict_public_buckets=True,
             opts=self._child,
         )
-        kept, keys = args.retention, args.keys
+        kept, keys = args.settings.retention, args.keys
         self.logs = self._access_logs()
-        self.data = self._encrypted("data", keys.data.arn, Lifecycle(kept.noncurrent_days))
+        self.data = self._data()
         self.delivery = self._delivery()
         self.trail = self._trail()
         archived = kept_for(kept.noncurrent_days, kept.archive_days)
@@ -76,8 +78,8 @@ class Storage(pulumi.ComponentResource):
     def contract(self) -> dict[str, Any]:
         """`buckets` of the region contract."""
         keys = self._args.keys
-        key_of = {"data": keys.data, "trail": keys.trail, "evidence": keys.archive, "archive": keys.archive}
-        return {
+        key_of = {"trail": keys.trail, "evidence": keys.archive, "archive": keys.archive}
+        ours = {
             purpose: {
                 "name": getattr(self, purpose).name,
                 "key": key_of[purpose].arn if purpose in key_of else None,
@@ -85,16 +87,31 @@ class Storage(pulumi.ComponentResource):
             }
             for purpose in self._names
         }
+        return {**ours, **self.data.contract()}
+
+    def key_arns(self) -> dict[str, pulumi.Output[str]]:
+        """`keys` of the region contract: the region's, the classes' and the customers'."""
+        return {**self._args.keys.arns(), **{key: made.arn for key, made in self.data.keys.items()}}
+
+    def _data(self) -> DataStores:
+        args = self._args
+        return DataStores(
+            "data",
+            DataStoresArgs(args.settings, args.stack, args.node_roles, args.endpoints, self.logs.log_target),
+            self._after_logs(),
+        )
 
     def _access_logs(self) -> Bucket:
         args, name = self._args, self._names["logs"]
-        kept = args.retention
+        kept = args.settings.retention
         return Bucket(
             "logs",
             BucketArgs(
                 bucket=name,
                 policy=render(
-                    log_delivery_bucket(name, args.account, bucket_patterns(args.stack, args.account))
+                    log_delivery_bucket(
+                        name, args.settings.account, bucket_patterns(args.stack, args.settings.account)
+                    )
                 ),
                 key_arn=None,
                 log_bucket=None,
@@ -105,12 +122,12 @@ class Storage(pulumi.ComponentResource):
 
     def _delivery(self) -> Bucket:
         args, name = self._args, self._names["delivery"]
-        kept = args.retention
+        kept = args.settings.retention
         return Bucket(
             "delivery",
             BucketArgs(
                 bucket=name,
-                policy=render(delivery_bucket(name, args.account, args.region)),
+                policy=render(delivery_bucket(name, args.settings.account, args.settings.region)),
                 key_arn=None,
                 log_bucket=self.logs.log_target,
                 lifecycle=kept_for(kept.noncurrent_days, max(kept.flow_logs_days, kept.access_logs_days)),
@@ -120,12 +137,14 @@ class Storage(pulumi.ComponentResource):
 
     def _trail(self) -> Bucket:
         args, name = self._args, self._names["trail"]
-        kept, key_arn = args.retention, args.keys.trail.arn
+        kept, key_arn = args.settings.retention, args.keys.trail.arn
         return Bucket(
             "trail",
             BucketArgs(
                 bucket=name,
-                policy=key_arn.apply(lambda key: render(trail_bucket(name, args.account, args.region, key))),
+                policy=key_arn.apply(
+                    lambda key: render(trail_bucket(name, args.settings.account, args.settings.region, key))
+                ),
                 key_arn=key_arn,
                 log_bucket=self.logs.log_target,
                 lifecycle=kept_for(kept.noncurrent_days, kept.access_logs_days),

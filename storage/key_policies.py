@@ -52,14 +52,14 @@ NOTIFIERS: Mapping[str, str] = {
 }
 
 
-def _root(account: str) -> dict[str, list[str]]:
+def account_root(account: str) -> dict[str, list[str]]:
     """The account itself: IAM policies in the account then decide which identity may."""
     return {"AWS": [f"arn:aws:iam::{account}:root"]}
 
 
 def administration(account: str) -> Statement:
     """What the account may do with the key itself: everything but use it."""
-    return Statement("Administration", "Allow", KEY_ADMINISTRATION, principals=_root(account))
+    return Statement("Administration", "Allow", KEY_ADMINISTRATION, principals=account_root(account))
 
 
 def key_for_service(account: str, region: str, service: str) -> Document:
@@ -68,7 +68,7 @@ def key_for_service(account: str, region: str, service: str) -> Document:
         "UseThroughService",
         "Allow",
         KEY_USE,
-        principals=_root(account),
+        principals=account_root(account),
         condition=through_service(service, region),
     )
     return document([administration(account), use])
@@ -79,12 +79,14 @@ def key_with_grants(account: str, region: str, service: str) -> Document:
     grants that it makes for resources of its own.
     """
     through = through_service(service, region)
-    use = Statement("UseThroughService", "Allow", KEY_USE, principals=_root(account), condition=through)
+    use = Statement(
+        "UseThroughService", "Allow", KEY_USE, principals=account_root(account), condition=through
+    )
     grants = Statement(
         "GrantsForResources",
         "Allow",
         ["kms:CreateGrant"],
-        principals=_root(account),
+        principals=account_root(account),
         condition=merge(through, {"Bool": {"kms:GrantIsForAWSResource": "true"}}),
     )
     return document([administration(account), use, grants])
@@ -136,7 +138,7 @@ def key_for_trail(account: str, region: str) -> Document:
                 "ReadThroughBucket",
                 "Allow",
                 ["kms:Decrypt", "kms:DescribeKey"],
-                principals=_root(account),
+                principals=account_root(account),
                 condition=through_service("s3", region),
             ),
         ]
@@ -154,7 +156,7 @@ def key_for_notices(account: str, region: str) -> Document:
                 f"UseThrough{service.capitalize()}",
                 "Allow",
                 ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"],
-                principals=_root(account),
+                principals=account_root(account),
                 condition=through_service(service, region),
             )
         )

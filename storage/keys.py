@@ -33,11 +33,10 @@ class KeysArgs:
 
 
 class Keys(pulumi.ComponentResource):
-    """Keys for objects (`data`), log groups, volumes, the audit trail, topics and queues (`notices`), the
-    locked archive with the evidence, and backups.
+    """Keys for log groups, volumes, the audit trail, topics and queues (`notices`), the locked archive with
+    the evidence, and backups. Classes of data and customers have keys of their own: storage/data.py.
     """
 
-    data: kms.Key
     logs: kms.Key
     volumes: kms.Key
     trail: kms.Key
@@ -47,9 +46,8 @@ class Keys(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("stockade:storage:Keys", name, {}, opts)
-        self._stack, self._child = args.stack, pulumi.ResourceOptions(parent=self)
+        self._stack = args.stack
         account, region = args.account, args.region
-        self.data = self._key("data", "objects", key_for_service(account, region, "s3"))
         self.logs = self._key("logs", "log groups", key_for_logs(account, region, args.log_groups))
         self.volumes = self._key("volumes", "volumes", key_for_volumes(account, region))
         self.trail = self._key("trail", "audit trail", key_for_trail(account, region))
@@ -60,25 +58,33 @@ class Keys(pulumi.ComponentResource):
 
     def arns(self) -> dict[str, pulumi.Output[str]]:
         """Every key by its purpose, as in the region contract."""
-        own = ("data", "logs", "volumes", "trail", "notices", "archive", "backup")
+        own = ("logs", "volumes", "trail", "notices", "archive", "backup")
         return {purpose: getattr(self, purpose).arn for purpose in own}
 
     def _key(self, purpose: str, what: str, policy: Document) -> kms.Key:
-        key = kms.Key(
-            purpose,
-            description=f"Encrypts the {what} of {self._stack}",
-            enable_key_rotation=True,
-            rotation_period_in_days=ROTATION_DAYS,
-            deletion_window_in_days=DELETION_WINDOW_DAYS,
-            policy=render(policy),
-            tags=tags(f"{self._stack}-{purpose}"),
-            # A key that is gone is all its data gone.
-            opts=pulumi.ResourceOptions(parent=self, protect=True),
-        )
-        kms.Alias(
-            purpose,
-            name=f"alias/stockade/{self._stack}/{purpose}",
-            target_key_id=key.id,
-            opts=self._child,
-        )
-        return key
+        return make_key(self, self._stack, purpose, what, render(policy))
+
+
+def make_key(
+    parent: pulumi.Resource, stack: str, purpose: str, what: str, policy: pulumi.Input[str]
+) -> kms.Key:
+    """A rotated, protected key and its alias `alias/stockade/<stack>/<purpose>`."""
+    child = purpose.replace("/", "-")
+    key = kms.Key(
+        child,
+        description=f"Encrypts the {what} of {stack}",
+        enable_key_rotation=True,
+        rotation_period_in_days=ROTATION_DAYS,
+        deletion_window_in_days=DELETION_WINDOW_DAYS,
+        policy=policy,
+        tags=tags(f"{stack}-{child}"),
+        # A key that is gone is all its data gone.
+        opts=pulumi.ResourceOptions(parent=parent, protect=True),
+    )
+    kms.Alias(
+        child,
+        name=f"alias/stockade/{stack}/{purpose}",
+        target_key_id=key.id,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    return key

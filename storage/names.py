@@ -33,3 +33,13 @@ def class_patterns(stack: str, account: str, data_class: str) -> tuple[str, str]
 def bucket_patterns(stack: str, account: str) -> tuple[str, str]:
     """ARN patterns of every bucket of a stack."""
     return tuple(f"arn:aws:s3:::{prefix}stockade-{stack}-*-{account}" for prefix in ("", WAF_PREFIX))  # type: ignore[return-value]
+
+
+def copier_name(stack: str, customer: str) -> str:
+    """The role that copies a customer's objects to its own archive; stated, since the customer names it."""
+    return f"stockade-{stack}-copy-{customer}"
+
+
+def copier_arn(stack: str, account: str, customer: str) -> str:
+    """The ARN of that role, known before it is made."""
+    return f"arn:aws:iam::{account}:role/stockade/{stack}/{copier_name(stack, customer)}"

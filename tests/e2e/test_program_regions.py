@@ -164,7 +164,7 @@ def test_a_hole_opened_by_hand_is_closed_by_the_next_up(region: Region) -> None:
     vpc = next(iter(contract["vpcs"].values()))
     open_door = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     ec2.authorize_security_group_ingress(GroupId=vpc["default_security_group"], IpPermissions=[open_door])
-    bucket = contract["buckets"]["data"]["name"]
+    bucket = contract["buckets"]["evidence"]["name"]
     region.client("s3").delete_public_access_block(Bucket=bucket)
     run = region.run()
     assert run.counts()["update"] == 1

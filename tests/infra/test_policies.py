@@ -13,13 +13,16 @@ import pytest
 from iam import documents
 from iam.boundary import delivery_boundary, node_boundary
 from iam.documents import Condition, Statement, document, merge, render, trust
-from iam.node_policies import managed_by_ssm, node_policy, uses_bucket
+from iam.node_policies import DataAccess, managed_by_ssm, node_policy, uses_data
 from network.endpoint_policies import account_only, own_identities_only
 from network.security import rule_description
 from storage.key_policies import key_for_logs, key_for_service, key_for_volumes
 from storage.policies import encrypted_bucket, flow_log_trust, log_delivery_bucket
 
 ACCOUNT, REGION = "111122223333", "ap-south-1"
+DATA = DataAccess(
+    ("arn:aws:s3:::b-*",), ("arn:aws:s3:::r",), ("alias/stockade/x/data/*",), "arn:aws:s3:::d/nodes/app/*"
+)
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"
 
 
@@ -185,24 +188,31 @@ def test_the_node_boundary_ends_at_the_allowed_regions() -> None:
 
 def test_what_a_role_is_granted_lies_within_its_boundary() -> None:
     boundary = node_boundary([REGION])
-    granted = node_policy(
-        [*managed_by_ssm(REGION, ACCOUNT), *uses_bucket("arn:aws:s3:::b", KEY, REGION, ["vpce-1"])]
-    )
+    granted = node_policy([*managed_by_ssm(REGION, ACCOUNT), *uses_data(DATA, REGION, ACCOUNT, ["vpce-1"])])
     actions = [action for s in granted["Statement"] for action in s["Action"]]
     assert len(actions) > 20
     assert [action for action in actions if not allowed(boundary, action)] == []
 
 
-def test_the_data_bucket_is_used_over_tls_through_our_endpoints_and_its_key_through_s3_only() -> None:
-    policy = node_policy(uses_bucket("arn:aws:s3:::b", KEY, REGION, ["vpce-2", "vpce-1"]))
-    for sid in ("Objects", "Bucket"):
+def test_data_is_used_over_tls_through_our_endpoints_and_its_keys_through_s3_only() -> None:
+    policy = node_policy(uses_data(DATA, REGION, ACCOUNT, ["vpce-2", "vpce-1"]))
+    for sid in ("WriteObjects", "ReadObjects", "Buckets", "NodeLogs"):
         condition = statement(policy, sid)["Condition"]
         assert condition["Bool"] == {"aws:SecureTransport": "true"}
         assert condition["NumericGreaterThanEquals"] == {"s3:TlsVersion": "1.2"}
         assert condition["StringEquals"] == {"aws:SourceVpce": ["vpce-1", "vpce-2"]}
-    key = statement(policy, "BucketKey")
-    assert key["Resource"] == [KEY]
-    assert key["Condition"] == documents.through_service("s3", REGION)
+    assert statement(policy, "WriteObjects")["Resource"] == ["arn:aws:s3:::b-*/*"]
+    assert statement(policy, "ReadObjects")["Resource"] == ["arn:aws:s3:::r/*"]
+    keys = statement(policy, "DataKeys")["Condition"]
+    assert keys["StringEquals"] == documents.through_service("s3", REGION)["StringEquals"]
+    assert keys["ForAnyValue:StringLike"] == {"kms:ResourceAliases": ["alias/stockade/x/data/*"]}
+
+
+def test_a_role_that_no_class_names_is_granted_no_data_and_no_key() -> None:
+    policy = node_policy(
+        uses_data(DataAccess((), (), ("a",), "arn:aws:s3:::d/n/*"), REGION, ACCOUNT, ["vpce-1"])
+    )
+    assert [s["Sid"] for s in policy["Statement"]] == ["NodeLogs"]
 
 
 def test_management_reads_no_parameters_of_the_account() -> None:

@@ -10,10 +10,10 @@ from tests.mutation.weaknesses.pairs import Pairs, Weakness, account, pairs
 
 
 def bucket_policy_removed(live: Any) -> Iterator[Pairs]:
-    name, s3 = live.contract["buckets"]["data"]["name"], live.client("s3")
+    name, s3 = live.contract["buckets"]["data/records"]["name"], live.client("s3")
     policy = s3.get_bucket_policy(Bucket=name)["Policy"]
     s3.delete_bucket_policy(Bucket=name)
-    yield pairs("bucket/data", "BKT-003", "BKT-004", "BKT-011")
+    yield pairs("bucket/data/records", "BKT-003", "BKT-004", "BKT-011")
     s3.put_bucket_policy(Bucket=name, Policy=policy)
 
 
@@ -25,12 +25,12 @@ def versioning_suspended(live: Any) -> Iterator[Pairs]:
 
 
 def bucket_may_become_public(live: Any) -> Iterator[Pairs]:
-    name, s3 = live.contract["buckets"]["data"]["name"], live.client("s3")
+    name, s3 = live.contract["buckets"]["data/records"]["name"], live.client("s3")
     block = s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
     s3.put_public_access_block(
         Bucket=name, PublicAccessBlockConfiguration={**block, "BlockPublicPolicy": False}
     )
-    yield pairs("bucket/data", "BKT-005")
+    yield pairs("bucket/data/records", "BKT-005")
     s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)
 
 
@@ -52,9 +52,9 @@ def account_may_publish_buckets(live: Any) -> Iterator[Pairs]:
 
 
 def key_not_rotated(live: Any) -> Iterator[Pairs]:
-    kms, key = live.client("kms"), live.contract["keys"]["data"]
+    kms, key = live.client("kms"), live.contract["keys"]["data/records"]
     kms.disable_key_rotation(KeyId=key)
-    yield pairs("key/data", "KMS-001")
+    yield pairs("key/data/records", "KMS-001")
     kms.enable_key_rotation(KeyId=key)
 
 
