@@ -12,7 +12,7 @@ import yaml
 
 from fault import Fault
 from settings import draft as drafts
-from settings import rules_balancers, rules_firewall, rules_region, rules_watch
+from settings import rules_balancers, rules_edge, rules_firewall, rules_region, rules_watch
 from settings.draft import Draft
 from settings.model import Settings
 from settings.problems import Problem, SettingsError, show
@@ -46,7 +46,13 @@ class _Loader(yaml.SafeLoader):
 
 def violations(draft: Draft) -> list[Problem]:
     """Every rule across fields that the draft breaks."""
-    rules = (*rules_region.RULES, *rules_firewall.RULES, *rules_balancers.RULES, *rules_watch.RULES)
+    rules = (
+        *rules_region.RULES,
+        *rules_firewall.RULES,
+        *rules_balancers.RULES,
+        *rules_edge.RULES,
+        *rules_watch.RULES,
+    )
     return [problem for rule in rules for problem in rule(draft)]
 
 

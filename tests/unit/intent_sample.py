@@ -52,7 +52,10 @@ def _add_load_balancer(draw: Any, data: dict[str, Any]) -> None:
     vpc = draw(st.sampled_from([name for name, v in data["vpcs"].items() if "public" in v["tiers"]]))
     roles = [name for name, role in data["server_roles"].items() if role["vpc"] == vpc]
     if roles:
-        data["load_balancers"]["front"] = raw()["load_balancers"]["front"] | {"vpc": vpc}
+        data["load_balancers"]["front"] = raw()["load_balancers"]["front"] | {
+            "vpc": vpc,
+            "sources": "internet",  # no customers here
+        }
         limit = {"limit": {"connections": 5, "rate": 5}}
         data["firewall"].append(_rule(["internet"], ["front"], "tcp", 443) | limit)
         data["firewall"].append(_rule(["front"], [draw(st.sampled_from(roles))], "tcp", 8443))

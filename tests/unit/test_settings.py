@@ -153,7 +153,7 @@ def test_every_field_is_described_and_the_only_defaults_are_the_closed_ones() ->
         "Detection": ["indicators", "notify", "thresholds"],
         "Dns": ["allowed_domains"],
         "FirewallRule": ["limit"],
-        "LoadBalancer": ["health_path", "shield_advanced"],
+        "LoadBalancer": ["health_path", "shield_advanced", "uploads"],
         "Site": ["routing"],
         "Switch": ["until"],
         "Team": ["until"],
