@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from network.endpoint_policies import Home
 from network.endpoints import Endpoints, EndpointsArgs
 from network.flow_logs import FlowLogs, FlowLogsArgs
 from network.intent import Intent, endpoint_tier
@@ -100,8 +101,7 @@ class Network(pulumi.ComponentResource):
         args = EndpointsArgs(
             vpc=self.vpcs[key],
             tier=endpoint_tier(tuple(map(str, config.vpcs[key].tiers))),
-            region=config.region,
-            account=config.account,
+            home=Home(config.account, config.region, pulumi.get_stack()),
             security_group=group.id if group else None,
         )
         return Endpoints(key, args, self._child)

@@ -9,12 +9,11 @@ import pulumi
 from pulumi_aws import ec2
 
 from iam.documents import render
-from network.endpoint_policies import account_only, own_identities_only
+from network.endpoint_policies import SYSTEMS_MANAGER, Home, endpoint_policy
 from network.vpc import Vpc
 from tagging import tags
 
 # Services nodes need: management (Systems Manager), keys, logs, secrets, objects.
-SYSTEMS_MANAGER = ("ec2messages", "ssm", "ssmmessages")
 INTERFACES = (*SYSTEMS_MANAGER, "kms", "logs", "secretsmanager", "s3")
 
 
@@ -24,8 +23,7 @@ class EndpointsArgs:
 
     vpc: Vpc
     tier: str
-    region: str
-    account: str
+    home: Home
     security_group: pulumi.Output[str] | None
     services: Sequence[str] = INTERFACES
 
@@ -48,9 +46,9 @@ class Endpoints(pulumi.ComponentResource):
             f"{name}-s3-gateway",
             vpc_id=args.vpc.id,
             vpc_endpoint_type="Gateway",
-            service_name=f"com.amazonaws.{args.region}.s3",
+            service_name=f"com.amazonaws.{args.home.region}.s3",
             route_table_ids=[table.id for table in args.vpc.route_tables.values()],
-            policy=render(account_only(args.account)),
+            policy=render(endpoint_policy("s3", args.home)),
             tags=tags(f"{name}-s3-gateway"),
             opts=self._child,
         )
@@ -63,7 +61,6 @@ class Endpoints(pulumi.ComponentResource):
 
     def _interface(self, service: str, group: pulumi.Output[str]) -> ec2.VpcEndpoint:
         args = self._args
-        policy = own_identities_only if service in SYSTEMS_MANAGER else account_only
         dns = ec2.VpcEndpointDnsOptionsArgs(
             dns_record_ip_type="ipv4", private_dns_only_for_inbound_resolver_endpoint=False
         )
@@ -71,13 +68,13 @@ class Endpoints(pulumi.ComponentResource):
             f"{self._name}-{service}",
             vpc_id=args.vpc.id,
             vpc_endpoint_type="Interface",
-            service_name=f"com.amazonaws.{args.region}.{service}",
+            service_name=f"com.amazonaws.{args.home.region}.{service}",
             subnet_ids=[subnet.id for subnet in args.vpc.subnets_of_tier(args.tier).values()],
             security_group_ids=[group],
             private_dns_enabled=True,
             # Only S3 has the choice of who gets the private name.
             dns_options=dns if service == "s3" else None,
-            policy=render(policy(args.account)),
+            policy=render(endpoint_policy(service, args.home)),
             tags=tags(f"{self._name}-{service}"),
             # With a gateway endpoint in the VPC, AWS wants it there before S3's private name is switched on.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.gateway] if service == "s3" else None),

@@ -14,7 +14,6 @@ from iam import documents
 from iam.boundary import delivery_boundary, node_boundary
 from iam.documents import Condition, Statement, document, merge, render, trust
 from iam.node_policies import DataAccess, managed_by_ssm, node_policy, uses_data
-from network.endpoint_policies import account_only, own_identities_only
 from network.security import rule_description
 from storage.key_policies import key_for_logs, key_for_service, key_for_volumes
 from storage.policies import encrypted_bucket, flow_log_trust, log_delivery_bucket
@@ -282,16 +281,6 @@ def test_log_delivery_writes_under_its_prefix_for_our_own_buckets_only() -> None
         "StringEquals": {"aws:SourceAccount": ACCOUNT},
         "ArnLike": {"aws:SourceArn": ["arn:aws:s3:::data"]},
     }
-
-
-def test_endpoints_pass_our_identities_only_and_our_resources_where_aws_owns_none() -> None:
-    (strict,) = account_only(ACCOUNT)["Statement"]
-    assert strict["Condition"]["StringEquals"] == {
-        "aws:PrincipalAccount": ACCOUNT,
-        "aws:ResourceAccount": ACCOUNT,
-    }
-    (wider,) = own_identities_only(ACCOUNT)["Statement"]
-    assert wider["Condition"]["StringEquals"] == {"aws:PrincipalAccount": ACCOUNT}
 
 
 @pytest.mark.parametrize(
