@@ -15,7 +15,7 @@ from iam.documents import render
 from settings import Settings
 from storage.bucket import Bucket, BucketArgs
 from storage.data import DataStores, DataStoresArgs
-from storage.deliveries import delivery_bucket, trail_bucket
+from storage.deliveries import delivery_bucket, findings_bucket, trail_bucket
 from storage.keys import Keys
 from storage.lifecycle import Lifecycle, kept_for
 from storage.names import bucket_name, bucket_patterns
@@ -39,13 +39,15 @@ class Storage(pulumi.ComponentResource):
     """Buckets by purpose.
 
     `logs` takes S3's access logs, `delivery` the logs of load balancers, flow logs, DNS, WAF and Config,
-    `trail` CloudTrail's, `evidence` what incidents and audits leave; `archive` is locked.
+    `trail` CloudTrail's, `findings` GuardDuty's beside the lists it reads, `evidence` what incidents and
+    audits leave; `archive` is locked.
     """
 
     data: DataStores
     logs: Bucket
     delivery: Bucket
     trail: Bucket
+    findings: Bucket
     evidence: Bucket
     archive: Bucket
 
@@ -54,7 +56,7 @@ class Storage(pulumi.ComponentResource):
         self._args, self._child = args, pulumi.ResourceOptions(parent=self)
         self._names = {
             purpose: bucket_name(args.stack, args.settings.account, purpose)
-            for purpose in ("logs", "delivery", "trail", "evidence", "archive")
+            for purpose in ("logs", "delivery", "trail", "findings", "evidence", "archive")
         }
         s3.AccountPublicAccessBlock(
             "account",
@@ -70,6 +72,7 @@ class Storage(pulumi.ComponentResource):
         self.data = self._data()
         self.delivery = self._delivery()
         self.trail = self._trail()
+        self.findings = self._findings()
         archived = kept_for(kept.noncurrent_days, kept.archive_days)
         self.evidence = self._encrypted("evidence", keys.archive.arn, archived)
         self.archive = self._encrypted("archive", keys.archive.arn, archived, kept.archive_days)
@@ -78,7 +81,8 @@ class Storage(pulumi.ComponentResource):
     def contract(self) -> dict[str, Any]:
         """`buckets` of the region contract."""
         keys = self._args.keys
-        key_of = {"trail": keys.trail, "evidence": keys.archive, "archive": keys.archive}
+        key_of = {"trail": keys.trail, "findings": keys.findings}
+        key_of |= {"evidence": keys.archive, "archive": keys.archive}
         ours = {
             purpose: {
                 "name": getattr(self, purpose).name,
@@ -148,6 +152,22 @@ class Storage(pulumi.ComponentResource):
                 key_arn=key_arn,
                 log_bucket=self.logs.log_target,
                 lifecycle=kept_for(kept.noncurrent_days, kept.access_logs_days),
+            ),
+            self._after_logs(),
+        )
+
+    def _findings(self) -> Bucket:
+        args, name = self._args, self._names["findings"]
+        kept, key_arn = args.settings.retention, args.keys.findings.arn
+        account, region = args.settings.account, args.settings.region
+        return Bucket(
+            "findings",
+            BucketArgs(
+                bucket=name,
+                policy=key_arn.apply(lambda key: render(findings_bucket(name, account, region, key))),
+                key_arn=key_arn,
+                log_bucket=self.logs.log_target,
+                lifecycle=kept_for(kept.noncurrent_days, kept.archive_days),
             ),
             self._after_logs(),
         )

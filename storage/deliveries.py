@@ -127,6 +127,43 @@ def trail_bucket(bucket: str, account: str, region: str, key_arn: str) -> Docume
     )
 
 
+def findings_bucket(bucket: str, account: str, region: str, key_arn: str) -> Document:
+    """GuardDuty of this account may write findings under `findings/`, with their key only; nobody deletes.
+
+    Under `lists/` lie the address lists that GuardDuty reads, under SSE-S3: it reads them by a role of its
+    own, which could not use a key of ours. Amazon GuardDuty User Guide, "Exporting generated findings to
+    Amazon S3" (read 2026-11).
+    """
+    bounds: Condition = merge(
+        of_account(account),
+        {"ArnLike": {"aws:SourceArn": f"arn:aws:guardduty:{region}:{account}:detector/*"}},
+    )
+    service = {"Service": ["guardduty.amazonaws.com"]}
+    return document(
+        [
+            *modern_tls_only(bucket),
+            *no_other_encryption(bucket, key_arn, "findings/*"),
+            never_deleted(bucket),
+            Statement(
+                "GuardDutyLooks",
+                "Allow",
+                ["s3:GetBucketLocation"],
+                (f"arn:aws:s3:::{bucket}",),
+                service,
+                bounds,
+            ),
+            Statement(
+                "GuardDutyDelivers",
+                "Allow",
+                ["s3:PutObject"],
+                (f"arn:aws:s3:::{bucket}/findings/AWSLogs/{account}/*",),
+                service,
+                bounds,
+            ),
+        ]
+    )
+
+
 def _bounds(found: Delivery, account: str, region: str) -> Condition:
     return {} if found.source is None else _of(found.source, account, region)
 

@@ -145,6 +145,33 @@ def key_for_trail(account: str, region: str) -> Document:
     )
 
 
+def key_for_findings(account: str, region: str) -> Document:
+    """A key under which GuardDuty exports this account's findings, and readers of the bucket read them.
+
+    Amazon GuardDuty User Guide, "Exporting generated findings to Amazon S3" (read 2026-11).
+    """
+    detectors = f"arn:aws:guardduty:{region}:{account}:detector/*"
+    return document(
+        [
+            administration(account),
+            Statement(
+                "WriteByGuardDuty",
+                "Allow",
+                ["kms:GenerateDataKey"],
+                principals={"Service": ["guardduty.amazonaws.com"]},
+                condition=merge(of_account(account), {"ArnLike": {"aws:SourceArn": detectors}}),
+            ),
+            Statement(
+                "UseThroughBucket",
+                "Allow",
+                ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
+                principals=account_root(account),
+                condition=through_service("s3", region),
+            ),
+        ]
+    )
+
+
 def key_for_notices(account: str, region: str) -> Document:
     """A key for topics and queues: the account's identities through SNS and SQS, and the services that
     notify, for this account's alarms, rules and topics only.

@@ -9,6 +9,7 @@ from pulumi_aws import kms
 
 from iam.documents import Document, render
 from storage.key_policies import (
+    key_for_findings,
     key_for_logs,
     key_for_notices,
     key_for_service,
@@ -33,13 +34,15 @@ class KeysArgs:
 
 
 class Keys(pulumi.ComponentResource):
-    """Keys for log groups, volumes, the audit trail, topics and queues (`notices`), the locked archive with
-    the evidence, and backups. Classes of data and customers have keys of their own: storage/data.py.
+    """Keys for log groups, volumes, the audit trail, findings, topics and queues (`notices`), the locked
+    archive with the evidence, and backups. Classes of data and customers have keys of their own:
+    storage/data.py.
     """
 
     logs: kms.Key
     volumes: kms.Key
     trail: kms.Key
+    findings: kms.Key
     notices: kms.Key
     archive: kms.Key
     backup: kms.Key
@@ -51,6 +54,7 @@ class Keys(pulumi.ComponentResource):
         self.logs = self._key("logs", "log groups", key_for_logs(account, region, args.log_groups))
         self.volumes = self._key("volumes", "volumes", key_for_volumes(account, region))
         self.trail = self._key("trail", "audit trail", key_for_trail(account, region))
+        self.findings = self._key("findings", "findings", key_for_findings(account, region))
         self.notices = self._key("notices", "topics and queues", key_for_notices(account, region))
         self.archive = self._key("archive", "archive", key_for_service(account, region, "s3"))
         self.backup = self._key("backup", "backups", key_with_grants(account, region, "backup"))
@@ -58,7 +62,7 @@ class Keys(pulumi.ComponentResource):
 
     def arns(self) -> dict[str, pulumi.Output[str]]:
         """Every key by its purpose, as in the region contract."""
-        own = ("logs", "volumes", "trail", "notices", "archive", "backup")
+        own = ("logs", "volumes", "trail", "findings", "notices", "archive", "backup")
         return {purpose: getattr(self, purpose).arn for purpose in own}
 
     def _key(self, purpose: str, what: str, policy: Document) -> kms.Key:
