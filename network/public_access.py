@@ -13,7 +13,7 @@ from pulumi_aws import ec2
 
 from network.intent import Intent
 from network.vpc import Vpc
-from settings import Settings, Tier
+from settings import Settings
 from tagging import tags
 
 Exclusion = Literal["allow-bidirectional", "allow-egress"]
@@ -26,21 +26,22 @@ def facing_the_internet(intent: Intent) -> set[str]:
     return {vpc for vpc in reached if vpc}
 
 
-def exclusions(intent: Intent, leaving: set[str], vpcs: set[str]) -> dict[str, Exclusion]:
-    """Per VPC, how far its public subnets are spared; a VPC that is not named stays closed.
+def exclusions(intent: Intent, vpcs: Mapping[str, bool]) -> dict[tuple[str, str], Exclusion]:
+    """Per VPC and tier, how far the subnets are spared; a tier that is not named stays closed.
 
-    `leaving`: VPCs whose private subnets leave through NAT gateways, which stand in public subnets.
+    `vpcs`: their names, and whether each is dual stack. Whoever calls the internet leaves through the public
+    tier (its own gateway or a NAT gateway there), over IPv6 through an egress-only gateway from its own tier.
     """
-    facing = facing_the_internet(intent)
-    spared: dict[str, Exclusion] = {vpc: "allow-egress" for vpc in vpcs if vpc in leaving}
-    spared |= {vpc: "allow-bidirectional" for vpc in vpcs if vpc in facing}
+    spared: dict[tuple[str, str], Exclusion] = {}
+    for flow in intent.flows:
+        source = flow.source
+        if flow.target.kind == "internet" and source.vpc and source.tier:
+            spared[source.vpc, "public"] = "allow-egress"
+            if vpcs[source.vpc]:
+                spared[source.vpc, source.tier] = "allow-egress"
+    for vpc in facing_the_internet(intent) & set(vpcs):
+        spared[vpc, "public"] = "allow-bidirectional"
     return dict(sorted(spared.items()))
-
-
-def leaving_through_nat(settings: Settings) -> set[str]:
-    """The VPCs whose private tier leaves through NAT gateways; these stand in the public tier."""
-    both = {Tier.PUBLIC, Tier.PRIVATE}
-    return {name for name, vpc in settings.vpcs.items() if both <= set(vpc.tiers)}
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class PublicAccess(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PublicAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("stockade:network:PublicAccess", name, {}, opts)
-        spared = exclusions(args.intent, leaving_through_nat(args.settings), set(args.vpcs))
+        dual = {key: vpc.ipv6 for key, vpc in args.settings.vpcs.items()}
         self.spared = {
             f"{vpc}-{key}": ec2.VpcBlockPublicAccessExclusion(
                 f"{vpc}-{key}",
@@ -73,8 +74,8 @@ class PublicAccess(pulumi.ComponentResource):
                 tags=tags(f"{vpc}-{key}"),
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            for vpc, mode in spared.items()
-            for key, subnet in args.vpcs[vpc].subnets_of_tier(Tier.PUBLIC).items()
+            for (vpc, tier), mode in exclusions(args.intent, dual).items()
+            for key, subnet in args.vpcs[vpc].subnets_of_tier(tier).items()
         }
         self.options = ec2.VpcBlockPublicAccessOptions(
             name,
