@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Literal
 
@@ -146,3 +146,58 @@ def between(start: datetime, end: datetime) -> Condition:
         "DateGreaterThan": {"aws:CurrentTime": start.isoformat()},
         "DateLessThan": {"aws:CurrentTime": end.isoformat()},
     }
+
+
+def over_any_tls() -> Condition:
+    """The request came over TLS."""
+    return {"Bool": {"aws:SecureTransport": "true"}}
+
+
+def outside_networks(networks: Iterable[IPv4Network | IPv6Network]) -> Condition:
+    """The caller's address lies in none of these networks, or is not told; nobody but the caller called.
+
+    A request that an AWS service makes on a caller's behalf carries no address of the caller's.
+    """
+    return {
+        "NotIpAddress": {"aws:SourceIp": sorted(str(network) for network in networks)},
+        "BoolIfExists": {"aws:ViaAWSService": "false"},
+    }
+
+
+def from_organisation(organisation: str) -> Condition:
+    """The caller's account belongs to this organisation."""
+    return {"StringEquals": {"aws:PrincipalOrgID": organisation}}
+
+
+def with_mfa(within_seconds: int) -> Condition:
+    """A second factor was given, at most this long ago; both keys must be there.
+
+    For trust policies: what AssumeRole answers carries no second factor any more, so that a denial in the
+    role's own policies would refuse everybody (IAM User Guide, "Secure API access with MFA").
+    """
+    return {
+        "Bool": {"aws:MultiFactorAuthPresent": "true"},
+        "NumericLessThan": {"aws:MultiFactorAuthAge": str(within_seconds)},
+    }
+
+
+def with_principal_tag(key: str, value: str) -> Condition:
+    """The caller carries this tag."""
+    return {"StringEquals": {f"aws:PrincipalTag/{key}": value}}
+
+
+def with_resource_tag(key: str, value: str) -> Condition:
+    """What the request acts on carries this tag."""
+    return {"StringEquals": {f"aws:ResourceTag/{key}": value}}
+
+
+def passed_to(service: str) -> Condition:
+    """A role is handed to this AWS service and no other."""
+    return {"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}}
+
+
+def before(end: datetime) -> Condition:
+    """The request happens before this moment."""
+    if end.tzinfo is None:
+        raise ValueError(f"an end needs a time zone: {end}")
+    return {"DateLessThan": {"aws:CurrentTime": end.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}}

@@ -2,7 +2,8 @@
 
 Plain values become dict, list, str, bool, int, float. A secret becomes `Secret(value)`, a value that a
 preview cannot know becomes `UNKNOWN`. An output value is unwrapped (known, secret or not); a resource
-reference becomes the resource's id, which is what a provider gets to see.
+reference becomes the resource's id, which is what a provider gets to see. An asset of text becomes its text,
+an archive of such assets a mapping of names to texts.
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ class Secret:
         return HIDDEN
 
 
+class Files(dict[str, str]):
+    """An archive of texts: name in the archive → text."""
+
+
 def from_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
     """Properties as they came over the wire; null (an input that was not given) is left out at any depth."""
     found: dict[str, Any] = _without_null(from_outputs(struct))
@@ -58,7 +63,8 @@ def _without_null(value: Any) -> Any:
     if isinstance(value, Secret):
         return Secret(_without_null(value.value))
     if isinstance(value, Mapping):
-        return {key: _without_null(item) for key, item in value.items() if item is not None}
+        kept = {key: _without_null(item) for key, item in value.items() if item is not None}
+        return Files(kept) if isinstance(value, Files) else kept
     if isinstance(value, list):
         return [_without_null(item) for item in value]
     return value
@@ -91,7 +97,11 @@ def _from_special(struct: struct_pb2.Struct) -> Any:
     if signature == rpc._special_resource_sig:
         identity = fields["id"].string_value if "id" in fields else fields["urn"].string_value
         return identity or UNKNOWN
-    raise ValueError("assets and archives are not supported by the twin")
+    if signature == rpc._special_asset_sig and "text" in fields:
+        return fields["text"].string_value
+    if signature == rpc._special_archive_sig and "assets" in fields:
+        return Files(from_outputs(fields["assets"].struct_value))
+    raise ValueError("assets of files and archives of folders or addresses are not supported by the twin")
 
 
 def to_struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
@@ -108,6 +118,10 @@ def _to_value(value: Any) -> struct_pb2.Value:  # noqa: PLR0911 - one per kind
         return struct_pb2.Value(struct_value=to_struct(wrapped))
     if isinstance(value, Unknown):
         return struct_pb2.Value(string_value=rpc.UNKNOWN)
+    if isinstance(value, Files):
+        texts = {name: {_SIGNATURE: rpc._special_asset_sig, "text": text} for name, text in value.items()}
+        wrapped = {_SIGNATURE: rpc._special_archive_sig, "assets": texts}
+        return struct_pb2.Value(struct_value=to_struct(wrapped))
     if isinstance(value, Mapping):
         return struct_pb2.Value(struct_value=to_struct(value))
     if isinstance(value, list | tuple):
@@ -126,6 +140,8 @@ def _map(value: Any, secret: Callable[[Any], Any], unknown: Any) -> Any:
         return secret(value.value)
     if isinstance(value, Unknown):
         return unknown
+    if isinstance(value, Files):
+        return value  # one value, whose texts the program wrote itself
     if isinstance(value, Mapping):
         return {key: _map(item, secret, unknown) for key, item in value.items()}
     if isinstance(value, list | tuple):
