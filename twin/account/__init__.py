@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,11 +59,13 @@ def start(  # noqa: PLR0913 - keywords
     *,
     port: int = 0,
     image: Image | None = None,
+    certificates: Mapping[str, Sequence[str]] | None = None,
 ) -> Account:
     """Start the account of a stack, or return it when it is running already.
 
-    `root` is the build directory, `port` 0 any free one. `image` defaults to the stack file's. Raises Fault
-    when the port is taken, another stack's account is running, or the server does not come up.
+    `root` is the build directory, `port` 0 any free one. `image` and `certificates` (ARN → host names) are
+    what the account has before the program runs; they default to what the stack file names. Raises Fault when
+    the port is taken, another stack's account is running, or the server does not come up.
     """
     ledger = _ledger(root)
     running = find(root)
@@ -77,10 +80,12 @@ def start(  # noqa: PLR0913 - keywords
         )
     _check_port(port)
     chosen = image or _image_of(stack)
+    held = certificates if certificates is not None else {} if image else _certificates_of(stack)
     ledger.home.mkdir(parents=True, exist_ok=True)
     (ledger.home / "account.json").unlink(missing_ok=True)
     argv = [sys.executable, "-m", "twin.account", "--stack", stack, "--account", account, "--region", region]
     argv += ["--port", str(port), "--image", f"{chosen.id}:{chosen.owner}", "--home", str(ledger.home)]
+    argv += [text for arn, hosts in held.items() for text in ("--certificate", f"{arn}={','.join(hosts)}")]
     log = ledger.home / "account.log"
     log.write_text("")
     process = ledger.spawn(PROCESS, argv, log=log, env=_server_environment(account, region), cwd=REPOSITORY)
@@ -136,6 +141,13 @@ def _image_of(stack: str) -> Image:
 
     image = settings.load(stack, REPOSITORY).image
     return Image(image.id, image.owner)
+
+
+def _certificates_of(stack: str) -> dict[str, Sequence[str]]:
+    import settings  # noqa: PLC0415 - only when the caller did not say
+
+    stated = settings.load(stack, REPOSITORY).load_balancers.values()
+    return {balancer.certificate: balancer.hosts for balancer in stated}
 
 
 def _check_port(port: int) -> None:

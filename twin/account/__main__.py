@@ -14,6 +14,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="twin.account", description=__doc__)
     for name in ("stack", "account", "region", "port", "image", "home"):
         parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--certificate", action="append", default=[], help="ARN=host,host…")
     args = parser.parse_args()
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -21,7 +22,8 @@ def main() -> None:
     from twin.account import server  # noqa: PLC0415 - loads moto, seconds when cold; signals are handled first
 
     image, _, owner = args.image.partition(":")
-    served = server.serve(args.account, args.region, int(args.port), {image: owner})
+    certificates = {arn: hosts.split(",") for arn, _, hosts in (c.partition("=") for c in args.certificate)}
+    served = server.serve(args.account, args.region, int(args.port), {image: owner}, certificates)
     facts = {"stack": args.stack, "account": args.account, "region": args.region}
     server.announce(Path(args.home) / "account.json", served, facts)
     ended.wait()

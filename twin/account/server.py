@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +39,19 @@ class Server(threaded_moto_server.ThreadedMotoServer):
         self._server.serve_forever()
 
 
-def serve(account: str, region: str, port: int, images: Mapping[str, str]) -> Server:
-    """Start serving; returns when the socket accepts. `images`: image id → owner's account."""
+def serve(
+    account: str,
+    region: str,
+    port: int,
+    images: Mapping[str, str],
+    certificates: Mapping[str, Sequence[str]],
+) -> Server:
+    """Start serving; returns when the socket accepts. `images`: image id → owner's account; `certificates`:
+    ARN → host names.
+    """
     extensions.install()
     extensions.images.offer(account, region, images)
+    extensions.certificates.offer(account, region, certificates)
     server = Server(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
     return server

@@ -5,6 +5,8 @@ from __future__ import annotations
 from twin.account.extensions import (
     access_analyzer,
     addresses,
+    balancing,
+    certificates,
     cloudtrail,
     config,
     ebs,
@@ -25,9 +27,11 @@ from twin.account.extensions import (
     schedules,
     security_groups,
     securityhub,
+    shield,
     vending,
     vpc_public_access,
     vpn,
+    web_firewall,
 )
 
 _installed: list[bool] = []
@@ -62,9 +66,12 @@ def install() -> None:
         inspector,
         macie,
         securityhub,
+        balancing,
+        web_firewall,
+        shield,
     ):
         module.install()
     _installed.append(True)
 
 
-__all__ = ["images", "install"]
+__all__ = ["certificates", "images", "install"]

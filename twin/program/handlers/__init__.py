@@ -20,6 +20,7 @@ def types() -> list[str]:
 def _fill() -> None:
     from twin.program.handlers import (  # noqa: PLC0415 - the handlers import Spec from this package
         acls,
+        balancing,
         compute,
         endpoints,
         firewalls,
@@ -29,6 +30,7 @@ def _fill() -> None:
         guardduty,
         iam,
         kms,
+        listeners,
         logs,
         network,
         objects,
@@ -41,10 +43,12 @@ def _fill() -> None:
         s3,
         s3_protection,
         service_roles,
+        shield,
         trail,
         vended_logs,
         vpc_public_access,
         vpn,
+        waf,
     )
 
     for module in (
@@ -74,6 +78,10 @@ def _fill() -> None:
         recording,
         guardduty,
         posture,
+        balancing,
+        listeners,
+        waf,
+        shield,
     ):
         for spec in module.SPECS:
             _TABLE[spec.type] = spec

@@ -1,0 +1,1 @@
+"""What faces the internet beside the nodes: load balancers, and the web application firewall before each."""
