@@ -7,7 +7,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from guardrails import encryption, exposure, keeping, naming, privilege, provider, residency, secrecy, tunnels
+from guardrails import (
+    egress,
+    encryption,
+    exposure,
+    keeping,
+    names,
+    naming,
+    privilege,
+    provider,
+    reach,
+    residency,
+    secrecy,
+    tunnels,
+)
 from guardrails.model import Bounds, Finding, Guardrail, Planned, bounds_of
 
 # The name of an area → its guardrails, in the order in which a reader wants to see them.
@@ -17,7 +30,10 @@ AREAS: dict[str, tuple[Guardrail, ...]] = {
     "encryption": encryption.GUARDRAILS,
     "secrecy": secrecy.GUARDRAILS,
     "exposure": exposure.GUARDRAILS,
+    "egress": egress.GUARDRAILS,
     "privilege": privilege.GUARDRAILS,
+    "reach": reach.GUARDRAILS,
+    "names": names.GUARDRAILS,
     "tunnels": tunnels.GUARDRAILS,
     "keeping": keeping.GUARDRAILS,
     "naming": naming.GUARDRAILS,

@@ -22,7 +22,8 @@ CLOSED = dict.fromkeys(
 WIDE = {4: 7, 6: 15}
 
 
-def _everybody(cidr: object) -> bool:
+def everybody(cidr: object) -> bool:
+    """Whether a range, if it is known, means anybody."""
     if cidr in UNKNOWN or not isinstance(cidr, str):
         return False
     network = ip_network(cidr, strict=False)
@@ -33,7 +34,7 @@ def ingress_intended(resources: Sequence[Planned], bounds: Bounds) -> Iterator[F
     """Only what the intent opens to the internet is open to it, port by port."""
     for rule in of_type(resources, INGRESS):
         inputs = rule["inputs"]
-        if not (_everybody(inputs.get("cidrIpv4")) or _everybody(inputs.get("cidrIpv6"))):
+        if not (everybody(inputs.get("cidrIpv4")) or everybody(inputs.get("cidrIpv6"))):
             continue
         opened = (inputs.get("ipProtocol"), inputs.get("fromPort"))
         if inputs.get("fromPort") != inputs.get("toPort") or opened not in bounds.public:
@@ -99,8 +100,7 @@ def isolated_has_no_way_out(resources: Sequence[Planned], _bounds: Bounds) -> It
     for route in of_type(resources, ROUTE):
         inputs = route["inputs"]
         if not (
-            _everybody(inputs.get("destinationCidrBlock"))
-            or _everybody(inputs.get("destinationIpv6CidrBlock"))
+            everybody(inputs.get("destinationCidrBlock")) or everybody(inputs.get("destinationIpv6CidrBlock"))
         ):
             continue
         found = [tiers.get(urn) for urn in route.get("depends", {}).get("routeTableId", [])]

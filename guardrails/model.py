@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NotRequired, TypedDict
 
 
@@ -30,17 +30,25 @@ class Planned(TypedDict):
 UNKNOWN = (None, "(known after creation)")
 
 
+Place = tuple[str, str]
+
+
 @dataclass(frozen=True)
 class Bounds:
     """What this stack allows: where, for whom, and what the firewall intent opens to everybody.
 
-    `public` holds (protocol, port), e.g. `("tcp", 443)`.
+    `public` holds (protocol, port), e.g. `("tcp", 443)`; `egress` per VPC the (protocol, port) on which the
+    intent lets roles of it call everybody.
     """
 
     region: str
     account: str
     allowed_regions: frozenset[str]
     public: frozenset[tuple[str, int]]
+    egress: Mapping[str, frozenset[tuple[str, int]]] = field(default_factory=dict)
+    crossings: frozenset[tuple[Place, Place]] | None = (
+        None  # (VPC, tier) that reach each other; None: not stated
+    )
 
 
 def bounds_of(stated: Mapping[str, Any]) -> Bounds:
@@ -49,7 +57,33 @@ def bounds_of(stated: Mapping[str, Any]) -> Bounds:
         (rule["protocol"], rule["port"]) for rule in stated["firewall"] if "internet" in rule["from"]
     )
     allowed = frozenset(stated["residency"]["allowed_regions"])
-    return Bounds(stated["region"], stated["account"], allowed, opened)
+    return Bounds(stated["region"], stated["account"], allowed, opened, _egress(stated), _crossings(stated))
+
+
+def _crossings(stated: Mapping[str, Any]) -> frozenset[tuple[Place, Place]]:
+    """The pairs of (VPC, tier) in different VPCs that some flow joins, each in both orders."""
+    places: dict[str, Place] = {
+        name: (role["vpc"], role["tier"]) for name, role in stated["server_roles"].items()
+    }
+    places |= {name: (it["vpc"], "public") for name, it in stated.get("load_balancers", {}).items()}
+    ends = [
+        (places[source], places[target])
+        for rule in stated["firewall"]
+        for source in rule["from"]
+        for target in rule["to"]
+        if source in places and target in places
+    ]
+    return frozenset(pair for a, b in ends if a[0] != b[0] for pair in ((a, b), (b, a)))
+
+
+def _egress(stated: Mapping[str, Any]) -> dict[str, frozenset[tuple[str, int]]]:
+    found: dict[str, set[tuple[str, int]]] = {}
+    for rule in stated["firewall"]:
+        if "internet" in rule["to"]:
+            for role in rule["from"]:
+                vpc = stated["server_roles"][role]["vpc"]
+                found.setdefault(vpc, set()).add((rule["protocol"], rule["port"]))
+    return {vpc: frozenset(calls) for vpc, calls in found.items()}
 
 
 @dataclass(frozen=True, order=True)

@@ -9,7 +9,7 @@ import pulumi
 from network.endpoint_policies import Home
 from network.endpoints import Endpoints, EndpointsArgs
 from network.flow_logs import FlowLogs, FlowLogsArgs
-from network.intent import Intent, endpoint_tier
+from network.intent import Intent, egress_vpcs, endpoint_tier
 from network.peering import Peering, PeeringArgs, crossings
 from network.renderings import (
     endpoint_security_groups,
@@ -48,10 +48,7 @@ class Network(pulumi.ComponentResource):
         super().__init__("stockade:network:Network", name, {}, opts)
         self._args, self._child = args, pulumi.ResourceOptions(parent=self)
         config = args.settings
-        self.vpcs = {
-            key: Vpc(key, VpcArgs(block.cidr, config.zones, block.tiers), self._child)
-            for key, block in config.vpcs.items()
-        }
+        self.vpcs = {key: Vpc(key, self._vpc_args(key), self._child) for key in config.vpcs}
         self.peerings = self._peer()
         self.groups = self._groups()
         self.acls = {
@@ -71,6 +68,11 @@ class Network(pulumi.ComponentResource):
                 endpoints = self.endpoints[flow.source.vpc]
                 found[flow.source.name] = [endpoints.gateway.id, endpoints.interfaces["s3"].id]
         return found
+
+    def _vpc_args(self, key: str) -> VpcArgs:
+        block = self._args.settings.vpcs[key]
+        egress = key in egress_vpcs(self._args.intent)
+        return VpcArgs(block.cidr, self._args.settings.zones, block.tiers, egress=egress, ipv6=block.ipv6)
 
     def _peer(self) -> dict[str, Peering]:
         return {

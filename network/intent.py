@@ -123,7 +123,7 @@ class _Book:
         """A kind of site stands for its sites that have a tunnel to the VPC of what is on the other side."""
         limit = Throttle(rule.limit.connections, rule.limit.rate) if rule.limit else None
         for here in self._endpoints(source, self._ours(target)):
-            for there in self._endpoints(target, self._ours(source)):
+            for there in self._targets(target, self._ours(source)):
                 yield Flow(here, there, rule.protocol.value, rule.port, rule.why, limit)
 
     def platform_flows(self, role: str) -> Iterator[Flow]:
@@ -139,6 +139,17 @@ class _Book:
         yield Flow(here, dhcp, "udp", 67, "renewal of the address lease")
         metadata = Endpoint("platform", "instance_metadata", _METADATA, vpc=here.vpc)
         yield Flow(here, metadata, "tcp", 80, "credentials of the instance role")
+
+    def _targets(self, word: str, source: Endpoint | None) -> list[Endpoint]:
+        if word == "internet" and source and source.vpc:
+            return [self._internet_of(source.vpc)]
+        return self._endpoints(word, source)
+
+    def _internet_of(self, vpc: str) -> Endpoint:
+        """The internet as a VPC's nodes can call it: by IPv6 from a dual-stack VPC only."""
+        families = (4, 6) if self.settings.vpcs[vpc].ipv6 else (4,)
+        networks = tuple(network for network in EVERYWHERE if network.version in families)
+        return Endpoint("internet", "internet", networks)
 
     def _ours(self, word: str) -> Endpoint | None:
         return self.roles.get(word) or self.load_balancers.get(word)
@@ -191,6 +202,11 @@ def peerings(intent: Intent) -> tuple[tuple[str, str], ...]:
         if f.source.vpc and f.target.vpc and f.target.kind == "role" and f.source.vpc != f.target.vpc
     }
     return tuple(sorted(pairs))
+
+
+def egress_vpcs(intent: Intent) -> frozenset[str]:
+    """VPCs from which some role may call the internet: these need a way out, and no other has one."""
+    return frozenset(f.source.vpc for f in intent.flows if f.target.kind == "internet" and f.source.vpc)
 
 
 def inside(inner: Network, outer: Network) -> bool:

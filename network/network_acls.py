@@ -11,20 +11,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from fault import Fault
-from network.intent import Endpoint, Flow, Intent, Network, inside
+from network.intent import EVERYWHERE, GUARDED, Endpoint, Flow, Intent, Network, egress_vpcs, inside
 from network.plan import tier_block
-from settings import Settings
+from settings import Settings, Tier
 
-# Amazon VPC User Guide, "Amazon VPC quotas": 20 rules per direction, counted apart for IPv4 and IPv6, the
-# default deny rule included.
-MOST_ENTRIES = 19
 # Amazon VPC User Guide, "Ephemeral ports": Linux clients use 32768-61000, Windows 49152-65535, NAT gateways
 # and load balancers 1024-65535. Clients are of any kind here, so the answer may go to all of these.
 EPHEMERAL = (1024, 65535)
 # Rule numbers are 1 to 32766 ("Network ACL basics").
 _NUMBERS = 32000
+PUBLIC, PRIVATE = Tier.PUBLIC.value, Tier.PRIVATE.value
 _PROTOCOL_NUMBERS = {"tcp": "6", "udp": "17"}  # IANA, "Protocol Numbers"
+
+
+@dataclass(frozen=True)
+class TierBlock6:
+    """The IPv6 block of a tier of the ACL's own VPC; known once the VPC exists, until then it has a name."""
+
+    tier: str
+    version: int = 6
+
+    def __str__(self) -> str:
+        return f"ipv6-{self.tier}"
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class AclEntry:
     protocol: str
     from_port: int
     to_port: int
-    cidr: Network
+    cidr: Network | TierBlock6
     number: int = 0
 
     @property
@@ -56,15 +64,18 @@ class AclEntry:
             and self.protocol == other.protocol
             and self.from_port <= other.from_port
             and other.to_port <= self.to_port
-            and inside(other.cidr, self.cidr)
+            and _inside(other.cidr, self.cidr)
         )
 
 
-def network_acls(intent: Intent, settings: Settings) -> dict[tuple[str, str], list[AclEntry]]:
-    """Allow entries per (VPC, tier), every tier present.
+def _inside(inner: Network | TierBlock6, outer: Network | TierBlock6) -> bool:
+    if isinstance(inner, TierBlock6) or isinstance(outer, TierBlock6):
+        return outer in (inner, EVERYWHERE[1])
+    return inside(inner, outer)
 
-    Raises Fault when one would exceed the quota of AWS.
-    """
+
+def network_acls(intent: Intent, settings: Settings) -> dict[tuple[str, str], list[AclEntry]]:
+    """Allow entries per (VPC, tier), every tier present. How many AWS takes: network/limits.py."""
     entries: dict[tuple[str, str], set[AclEntry]] = {
         (vpc, str(tier)): set() for vpc, block in settings.vpcs.items() for tier in block.tiers
     }
@@ -72,7 +83,21 @@ def network_acls(intent: Intent, settings: Settings) -> dict[tuple[str, str], li
         if flow.target.kind != "platform":
             for place, entry in _entries(flow, settings):
                 entries[place].add(entry)
-    return {place: _finish(place, found) for place, found in entries.items()}
+    for vpc in egress_vpcs(intent):
+        entries[vpc, PUBLIC] |= set(_through_nat(vpc, intent, settings))
+    return {place: _finish(found) for place, found in entries.items()}
+
+
+def _through_nat(vpc: str, intent: Intent, settings: Settings) -> Iterator[AclEntry]:
+    """What a NAT gateway passes on enters and leaves the public tier, where it stands, both ways."""
+    inner = tier_block(settings.vpcs[vpc].cidr, PRIVATE)
+    for flow in intent.flows:
+        if flow.target.kind == "internet" and flow.source.vpc == vpc:
+            service = (flow.port, flow.port)
+            yield AclEntry("ingress", flow.protocol, *service, inner)
+            yield AclEntry("egress", flow.protocol, *service, EVERYWHERE[0])
+            yield AclEntry("ingress", flow.protocol, *EPHEMERAL, EVERYWHERE[0])
+            yield AclEntry("egress", flow.protocol, *EPHEMERAL, inner)
 
 
 def _entries(flow: Flow, settings: Settings) -> Iterator[tuple[tuple[str, str], AclEntry]]:
@@ -81,7 +106,7 @@ def _entries(flow: Flow, settings: Settings) -> Iterator[tuple[tuple[str, str], 
         if end.vpc is None or end.tier is None:
             continue
         place = (end.vpc, end.tier)
-        for block in _blocks(other, settings):
+        for block in _blocks(other, end.vpc, settings):
             if towards == "ingress":
                 yield place, AclEntry("ingress", flow.protocol, *service, block)
                 yield place, AclEntry("egress", flow.protocol, *EPHEMERAL, block)
@@ -90,26 +115,23 @@ def _entries(flow: Flow, settings: Settings) -> Iterator[tuple[tuple[str, str], 
                 yield place, AclEntry("ingress", flow.protocol, *EPHEMERAL, block)
 
 
-def _blocks(endpoint: Endpoint, settings: Settings) -> tuple[Network, ...]:
-    """The whole slot of a tier for what stands in one, otherwise the endpoint's own ranges."""
-    if endpoint.vpc and endpoint.tier:
-        return (tier_block(settings.vpcs[endpoint.vpc].cidr, endpoint.tier),)
-    return endpoint.networks
+def _blocks(endpoint: Endpoint, seen_from: str, settings: Settings) -> tuple[Network | TierBlock6, ...]:
+    """The whole slot of a tier for what stands in one, otherwise the endpoint's own ranges.
+
+    Between VPCs there is IPv4 only (network/peering.py), and interface endpoints have no IPv6 address.
+    """
+    if not endpoint.vpc or not endpoint.tier:
+        return endpoint.networks
+    block = settings.vpcs[endpoint.vpc]
+    six = block.ipv6 and endpoint.vpc == seen_from and endpoint.kind in GUARDED
+    named = (TierBlock6(endpoint.tier),) if six else ()
+    return (tier_block(block.cidr, endpoint.tier), *named)
 
 
-def _finish(place: tuple[str, str], entries: set[AclEntry]) -> list[AclEntry]:
-    """Drop what another entry covers, check the quota, number."""
+def _finish(entries: set[AclEntry]) -> list[AclEntry]:
+    """Drop what another entry covers, number the rest."""
     ordered = sorted(entries, key=lambda e: e.key)
     kept = [e for e in ordered if not any(o != e and o.covers(e) for o in ordered)]
-    for direction in ("ingress", "egress"):
-        for version in (4, 6):
-            count = sum(e.direction == direction and e.cidr.version == version for e in kept)
-            if count > MOST_ENTRIES:
-                raise Fault(
-                    f"network ACL of {place[1]} in {place[0]}: {count} {direction} entries for IPv{version}",
-                    f"AWS takes {MOST_ENTRIES + 1} per direction and family, its own deny included",
-                    "merge neighbouring site ranges into one, or move a role to another tier or VPC",
-                )
     return _numbered(kept)
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 
 from fault import Fault
-from settings.facts import SMALLEST_VPC, TIER_BITS, TIER_SLOTS, WIDEST_VPC, ZONE_BITS, ZONE_LETTERS
+from settings.facts import SMALLEST_VPC, SUBNET6, TIER_BITS, TIER_SLOTS, WIDEST_VPC, ZONE_BITS, ZONE_LETTERS
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,24 @@ def plan_vpc(cidr: IPv4Network, zones: Sequence[str], tiers: Sequence[str]) -> d
             block = _cut(slot, ZONE_BITS, ZONE_LETTERS.index(letter))
             planned[name] = SubnetPlan(name, str(tier), zone, block)
     return planned
+
+
+def tier_block6(cidr: IPv6Network, tier: str) -> IPv6Network:
+    """The part of a VPC's IPv6 block (a /56 of Amazon's) that holds a tier's subnets in every zone."""
+    if tier not in TIER_SLOTS:
+        raise Fault(f"tier {tier!r}", f"a tier is one of {', '.join(TIER_SLOTS)}", "use one of these words")
+    return _cut6(cidr, cidr.prefixlen + TIER_BITS, TIER_SLOTS[tier])
+
+
+def subnet_block6(cidr: IPv6Network, tier: str, zone: str) -> IPv6Network:
+    """A subnet's /64: like its IPv4 block it depends on its own tier and zone letter only."""
+    slot = tier_block6(cidr, tier)
+    room = _cut6(slot, slot.prefixlen + ZONE_BITS, ZONE_LETTERS.index(zone_letter(zone)))
+    return _cut6(room, SUBNET6, 0)
+
+
+def _cut6(block: IPv6Network, prefix: int, slot: int) -> IPv6Network:
+    return IPv6Network((int(block.network_address) + (slot << (128 - prefix)), prefix))
 
 
 def _cut(block: IPv4Network, bits: int, slot: int) -> IPv4Network:

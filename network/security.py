@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import ec2, vpc
 
-from network.renderings import AclEntry, SgRule
+from network.renderings import AclEntry, SgRule, TierBlock6
 from network.vpc import Vpc
 from tagging import tags
 
@@ -141,7 +141,7 @@ class TierAcl(pulumi.ComponentResource):
             opts=child,
         )
         for entry in args.entries:
-            block = str(entry.cidr)
+            block = _block(args.vpc, entry)
             ec2.NetworkAclRule(
                 f"{name}-{entry.key}",
                 network_acl_id=self.acl.id,
@@ -156,3 +156,7 @@ class TierAcl(pulumi.ComponentResource):
                 opts=child,
             )
         self.register_outputs({"acl": self.acl.id})
+
+
+def _block(vpc: Vpc, entry: AclEntry) -> pulumi.Input[str]:
+    return vpc.tier_cidr6(entry.cidr.tier) if isinstance(entry.cidr, TierBlock6) else str(entry.cidr)

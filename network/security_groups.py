@@ -4,18 +4,11 @@ range outside.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from fault import Fault
 from network.intent import GUARDED, Endpoint, Flow, Intent
-
-# Amazon VPC User Guide, "Amazon VPC quotas": 60 inbound and 60 outbound rules per security group, counted
-# apart for IPv4 and IPv6; a rule that names a group counts in both.
-MOST_RULES = 60
-
 
 PeerKind = Literal["role", "load_balancer", "cidr4", "cidr6", "aws_endpoints"]
 
@@ -45,16 +38,16 @@ class SgRule:
 
 
 def security_groups(intent: Intent) -> dict[str, list[SgRule]]:
-    """Rules per server role, every role present. Raises Fault when a group would exceed the quota of AWS."""
-    return _groups(intent, intent.roles(), "role")
+    """Rules per server role, every role present. How many AWS takes: network/limits.py."""
+    return _groups(intent, intent.roles())
 
 
 def load_balancer_security_groups(intent: Intent) -> dict[str, list[SgRule]]:
-    """Rules per load balancer, every one present. Raises Fault as `security_groups` does."""
-    return _groups(intent, intent.load_balancers(), "load balancer")
+    """Rules per load balancer, every one present."""
+    return _groups(intent, intent.load_balancers())
 
 
-def _groups(intent: Intent, owners: tuple[Endpoint, ...], what: str) -> dict[str, list[SgRule]]:
+def _groups(intent: Intent, owners: tuple[Endpoint, ...]) -> dict[str, list[SgRule]]:
     groups: dict[Endpoint, dict[str, SgRule]] = {owner: {} for owner in owners}
     for flow in intent.flows:
         if flow.target.kind == "platform":
@@ -62,10 +55,7 @@ def _groups(intent: Intent, owners: tuple[Endpoint, ...], what: str) -> dict[str
         for owner, rule in _rules(flow):
             if owner in groups:
                 groups[owner].setdefault(rule.key, rule)
-    rendered = {owner.name: list(rules.values()) for owner, rules in groups.items()}
-    for name, rules in rendered.items():
-        _check_quota(f"security group of {what} {name}", rules)
-    return rendered
+    return {owner.name: list(rules.values()) for owner, rules in groups.items()}
 
 
 def endpoint_security_groups(intent: Intent) -> dict[str, list[SgRule]]:
@@ -97,18 +87,3 @@ def _peers(endpoint: Endpoint) -> Iterator[tuple[PeerKind, str]]:
     else:
         for network in endpoint.networks:
             yield ("cidr4" if network.version == 4 else "cidr6"), str(network)
-
-
-def _check_quota(what: str, rules: list[SgRule]) -> None:
-    counts: Counter[tuple[str, int]] = Counter()
-    for rule in rules:
-        counts.update(
-            (rule.direction, v) for v in (4, 6) if rule.peer_kind != ("cidr6" if v == 4 else "cidr4")
-        )
-    for (direction, version), number in sorted(counts.items()):
-        if number > MOST_RULES:
-            raise Fault(
-                f"{what}: {number} {direction} rules for IPv{version}",
-                f"AWS takes {MOST_RULES} per direction and family",
-                "merge neighbouring site ranges into one, or split the role in two with fewer flows each",
-            )

@@ -62,8 +62,16 @@ WIDEST_VPC = 16
 SMALLEST_SUBNET = 28
 SMALLEST_VPC = SMALLEST_SUBNET - TIER_BITS - ZONE_BITS
 RESERVED_PER_SUBNET = 5
+# Amazon VPC User Guide, "IPv6 VPC CIDR blocks" (read 2026-11): Amazon provides a /56; a subnet takes a /64.
+SUBNET6 = 64
 # Interface endpoints and load balancers take addresses of the same subnets; this many are kept for them.
 KEPT_PER_SUBNET = 8
+
+# Amazon VPC User Guide, "Amazon VPC quotas" (read 2026-11). Security groups: 60 inbound and 60 outbound rules,
+# counted apart for IPv4 and IPv6; a rule that names a group counts in both. Network ACLs: 20 rules one way,
+# apart for IPv4 and IPv6, the default deny included. Both can be raised on request, at a price in performance;
+# the program keeps to what every account has.
+MOST_GROUP_RULES, MOST_ACL_RULES = 60, 20
 
 # Elastic Load Balancing User Guide, "Application Load Balancers", subnets: /27 at the smallest, with eight
 # free addresses. Read 2026-11.

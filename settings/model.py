@@ -164,7 +164,8 @@ class FirewallRule(Model):
 
     from_: Words = Field(alias="from", description="server roles, load balancers, kinds of site, or internet")
     to: Words = Field(
-        description="server roles, load balancers, kinds of site, package_proxy, time_servers, aws_endpoints"
+        description="server roles, load balancers, kinds of site, package_proxy, time_servers, "
+        "aws_endpoints, or internet (from a private role, tcp 443: only then does its VPC have NAT gateways)"
     )
     protocol: Protocol = Field(description="tcp or udp")
     port: Port = Field(description="destination port")

@@ -20,7 +20,7 @@ _KINDS = tuple(SiteKind)
 def _words(draft: Draft) -> tuple[frozenset[str], frozenset[str]]:
     """The words `from` may use, and those `to` may use."""
     both = _ours(draft) | frozenset(_KINDS)
-    return both | {INTERNET}, both | {*SERVICES, ENDPOINTS}
+    return both | {INTERNET}, both | {*SERVICES, ENDPOINTS, INTERNET}
 
 
 def _ours(draft: Draft) -> frozenset[str]:
@@ -34,7 +34,7 @@ def _attached(draft: Draft, kind: str, vpc: str) -> list[Site]:
 
 def words_are_known(draft: Draft) -> Iterator[Problem]:
     """Every word is a role, a load balancer, a kind of site, or one of the four special ones, on the side it
-    belongs to.
+    belongs to. `internet` may stand on both, see rules_egress.py.
     """
     sources, targets = _words(draft)
     for index, rule in draft.firewall.items():

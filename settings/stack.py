@@ -12,7 +12,7 @@ import yaml
 
 from fault import Fault
 from settings import draft as drafts
-from settings import rules_balancers, rules_edge, rules_firewall, rules_region, rules_watch
+from settings import rules_balancers, rules_edge, rules_egress, rules_firewall, rules_region, rules_watch
 from settings.draft import Draft
 from settings.model import Settings
 from settings.problems import Problem, SettingsError, show
@@ -50,6 +50,7 @@ def violations(draft: Draft) -> list[Problem]:
         *rules_region.RULES,
         *rules_firewall.RULES,
         *rules_balancers.RULES,
+        *rules_egress.RULES,
         *rules_edge.RULES,
         *rules_watch.RULES,
     )
@@ -111,7 +112,13 @@ def _parse(mapping: Mapping[str, Any], problems: list[Problem]) -> Settings:
     problems += violations(draft)
     if problems:
         raise SettingsError(problems)
-    return Settings.model_validate(dict(mapping))
+    good = Settings.model_validate(dict(mapping))
+    # Counted over what the intent becomes, so only once it is sound; network imports the settings.
+    from network.limits import exceeded  # noqa: PLC0415
+
+    if over := exceeded(good):
+        raise SettingsError(over)
+    return good
 
 
 def _config_of(path: Path, data: Any, problems: list[Problem]) -> dict[str, Any]:

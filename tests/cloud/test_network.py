@@ -63,30 +63,6 @@ def test_an_isolated_subnet_has_no_way_to_the_internet(subnet: Resource, aws: Ac
     assert not wrong, f"it reaches an internet or NAT gateway: {wrong}"
 
 
-@pytest.mark.control("STK-NET-005")
-@pytest.mark.tiers("private")
-def test_a_private_subnet_leaves_through_the_nat_gateway_of_its_own_zone(
-    subnet: Resource, aws: Account, resources: Find
-) -> None:
-    ways = paths.beyond(paths.table_of(aws, subnet["SubnetId"], subnet["VpcId"]))
-    outward = {d: t for d, t in ways.items() if d in paths.ANYWHERE}
-    if not outward and not any(
-        peer["VpcId"] == subnet["VpcId"] and _tier(peer) == "public" for peer in resources("subnet")
-    ):
-        pytest.skip("not applicable: the VPC has no public tier, so nothing of it reaches the internet")
-    assert list(outward) == ["0.0.0.0/0"], f"its default routes are {outward}, expected one, to a NAT gateway"
-    nats = {n["NatGatewayId"]: n for n in aws.need("ec2", "describe_nat_gateways")["NatGateways"]}
-    nat = nats.get(outward["0.0.0.0/0"])
-    assert nat is not None and nat["State"] == "available", (
-        f"{outward['0.0.0.0/0']} is no working NAT gateway"
-    )
-    zones = {s["SubnetId"]: s["AvailabilityZone"] for s in resources("subnet")}
-    zone = zones.get(nat["SubnetId"])
-    assert zone == subnet["AvailabilityZone"], (
-        f"its NAT gateway stands in {zone}: that zone's failure is its own"
-    )
-
-
 @pytest.mark.control("STK-NET-006")
 def test_only_public_subnets_reach_an_internet_gateway(subnet: Resource, aws: Account) -> None:
     ways = paths.beyond(paths.table_of(aws, subnet["SubnetId"], subnet["VpcId"]))
@@ -229,18 +205,3 @@ def test_every_public_address_belongs_to_a_planned_node_or_nat_gateway(aws: Acco
     for address in aws.need("ec2", "describe_addresses")["Addresses"]:
         planned = address.get("InstanceId") in public or address["AllocationId"] in of_nats
         assert planned, f"{address['PublicIp']} belongs to {address.get('InstanceId') or 'nothing'}"
-
-
-@pytest.mark.control("STK-NET-016")
-def test_every_zone_with_private_subnets_has_its_own_nat_gateway(
-    vpc: Resource, aws: Account, resources: Find
-) -> None:
-    mine = [s for s in resources("subnet") if s["VpcId"] == vpc["VpcId"] and s.expected]
-    public = {s["SubnetId"]: s["AvailabilityZone"] for s in mine if _tier(s) == "public"}
-    private = {s["AvailabilityZone"] for s in mine if _tier(s) == "private"}
-    if not private or not public:
-        pytest.skip("not applicable: the VPC has no private subnets that leave through a NAT gateway")
-    nats = aws.need("ec2", "describe_nat_gateways")["NatGateways"]
-    places = [n["SubnetId"] for n in nats if n["VpcId"] == vpc["VpcId"] and n["State"] == "available"]
-    assert set(places) <= set(public), "a NAT gateway stands outside the public tier"
-    assert {public[place] for place in places} == private, "not every zone with private subnets has one"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from verify import firewall
+from verify import egress, firewall
 from verify.account import Account
 from verify.paths import ANYWHERE
 from verify.subjects import Resource
@@ -73,9 +73,14 @@ def _compare(group: Resource, region: Region, resources: Find, direction: str) -
 
 
 @pytest.mark.control("STK-SGR-005")
-def test_nothing_may_go_everywhere(security_group: Resource) -> None:
+def test_nothing_may_go_everywhere_unless_the_intent_says_so(
+    security_group: Resource, region: Region
+) -> None:
+    declared = egress.calls(region, _owner(security_group))
     for rule in firewall.actual(security_group):
-        assert not (rule.direction == "egress" and rule.peer in ANYWHERE), (
+        if rule.direction != "egress" or not egress.everybody(rule.peer):
+            continue
+        assert rule.low == rule.high and (rule.protocol, rule.low) in declared, (
             f"{rule}: data can leave to anybody"
         )
 

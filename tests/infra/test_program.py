@@ -12,7 +12,7 @@ import pulumi
 import pytest
 
 import settings
-from network.intent import from_data, peerings, resolve
+from network.intent import egress_vpcs, from_data, peerings, resolve
 from network.peering import crossings
 from tests.infra.monitor import ROOT, Run, run_of, run_program, stack_file
 
@@ -175,12 +175,34 @@ def test_the_isolated_tier_has_no_default_route(run: Run) -> None:
         if t["inputs"]["tags"]["stockade:tier"] == "isolated"
     }
     assert isolated and not isolated & tables
-    assert len(defaults) > 2
+    assert len(defaults) >= 2
 
 
-def test_each_private_zone_leaves_through_the_nat_gateway_of_its_own_zone(run: Run) -> None:
+OUTWARD = ("aws:ec2/natGateway:NatGateway", "aws:ec2/egressOnlyInternetGateway:EgressOnlyInternetGateway")
+
+
+def test_no_stack_has_a_way_out_that_it_does_not_declare(run: Run, stack: str) -> None:
+    declared = egress_vpcs(resolve(settings.load(stack, ROOT)))
+    assert not declared, "a shipped stack declares egress: let this test expect its gateways"
+    assert [name for kind in OUTWARD for name in run.of(kind)] == []
+    assert set(run.of("aws:ec2/eip:Eip")) == {
+        n["name"] for n in run.outputs["region"]["nodes"] if n["tier"] == "public"
+    }
+    everywhere = {
+        name
+        for name, route in run.of("aws:ec2/route:Route").items()
+        if {"0.0.0.0/0", "::/0"} & set(map(str, route["inputs"].values()))
+    }
+    assert {name.rpartition("-")[0] for name in everywhere} == {"customer-public", "platform-public"}
+
+
+def test_where_egress_is_declared_each_private_zone_leaves_through_its_own_nat_gateway() -> None:
+    config = stack_file("eu-frankfurt")
+    call = {"from": ["app"], "to": ["internet"], "protocol": "tcp", "port": 443, "why": "an API of a partner"}
+    config["stockade:firewall"] = [*config["stockade:firewall"], call]
+    run = run_program("eu-frankfurt", config)
     gateways = run.of("aws:ec2/natGateway:NatGateway")
-    assert gateways
+    assert set(gateways) == {f"customer-nat-{letter}" for letter in "abc"}, "in the VPC that calls, only"
     for name, gateway in gateways.items():
         assert gateway["inputs"]["subnetId"].endswith(f"-public-{name[-1]}")
         route = run.of("aws:ec2/route:Route")[name.replace("-nat-", "-private-") + "-internet"]

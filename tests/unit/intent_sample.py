@@ -83,7 +83,7 @@ def _customer(draw: Any, number: int) -> dict[str, Any]:
 
 def _any_rule(draw: Any, names: list[str]) -> dict[str, Any]:
     sources = [*names, "noc", "customer", "internet"]
-    targets = [*names, "aws_endpoints", "noc"]
+    targets = [*names, "aws_endpoints", "noc", "internet"]
     source = draw(st.lists(st.sampled_from(sources), min_size=1, max_size=2, unique=True))
     target = draw(st.lists(st.sampled_from(targets), min_size=1, max_size=2, unique=True))
     rule = _rule(source, target, draw(st.sampled_from(["tcp", "udp"])), draw(st.sampled_from(PORTS)))

@@ -10,7 +10,6 @@ import settings
 from fault import Fault
 from network import network_acls as acl_module
 from network.intent import resolve
-from network.network_acls import MOST_ENTRIES
 from network.renderings import (
     load_balancer_security_groups,
     network_acls,
@@ -186,31 +185,3 @@ def test_roles_without_nodes_are_neither_source_nor_target():
 def test_a_matrix_of_nothing_or_of_strangers_is_a_fault(nodes):
     with pytest.raises(Fault, match="reachability is stated for nodes"):
         reachability(resolve(settings.parse(raw())), nodes)
-
-
-# --- quotas ---
-
-
-def _with_noc_ranges(number):
-    data = put(raw(), "sites.noc-mumbai.ranges", [f"172.20.{n}.0/25" for n in range(number)])
-    data["services"]["time_servers"] = data["services"]["time_servers"][:1]
-    return settings.parse(data)
-
-
-def test_a_security_group_over_quota_says_how_to_split():
-    # 57 NOC ranges, one service centre, and the internet and two customers on 443: 61 rules for IPv4
-    with pytest.raises(
-        Fault, match=r"role edge: 61 ingress rules for IPv4; AWS takes 60 .*; merge neighbouring"
-    ):
-        security_groups(resolve(_with_noc_ranges(57)))
-    assert security_groups(resolve(_with_noc_ranges(56)))
-
-
-def test_a_network_acl_over_quota_says_how_to_split():
-    fits = _with_noc_ranges(10)
-    entries = network_acls(resolve(fits), fits)[("customer", "private")]
-    for direction in ("ingress", "egress"):
-        assert sum(e.direction == direction for e in entries) <= MOST_ENTRIES
-    over = _with_noc_ranges(15)
-    with pytest.raises(Fault, match=r"AWS takes 20 .*; merge neighbouring"):
-        network_acls(resolve(over), over)

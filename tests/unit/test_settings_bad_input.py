@@ -137,7 +137,7 @@ CASES = [
     ("firewall.2.port", 65536, "firewall.2.port", "65536", "less than or equal to 65535"),
     ("firewall.2.protocol", "icmp", "firewall.2.protocol", "icmp", "'tcp' or 'udp'"),
     ("firewall.2.to", ["database"], "firewall.2.to", "database", "word is known"),
-    ("firewall.2.to", ["internet"], "firewall.2.to", "internet", "cannot stand in `to`"),
+    ("firewall.2.from", ["aws_endpoints"], "firewall.2.from", "aws_endpoints", "cannot stand in `from`"),
     ("firewall.2.from", ["time_servers"], "firewall.2.from", "time_servers", "cannot stand in `from`"),
     (NEXT, INTERNET_RULE, f"{NEXT}.to", "app", "public tier only; app is private"),
     (NEXT, INTERNET_RULE | {"to": ["noc"]}, f"{NEXT}.to", "noc", "reaches server roles and"),

@@ -1,0 +1,49 @@
+"""Weaknesses of the way out: routes, gateways and entries that no flow of the intent asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.mutation.weaknesses.pairs import ANYWHERE, Pairs, Weakness, pairs
+
+
+def private_subnet_gets_a_default_route(live: Any) -> Iterator[Pairs]:
+    """Over the peering, so that the route alone is the weakness."""
+    ec2, subnet = live.client("ec2"), live.contract["vpcs"]["customer"]["subnets"]["private-a"]["id"]
+    tables = ec2.describe_route_tables()["RouteTables"]
+    table = next(t for t in tables if any(a.get("SubnetId") == subnet for a in t["Associations"]))
+    peering = ec2.describe_vpc_peering_connections()["VpcPeeringConnections"][0]["VpcPeeringConnectionId"]
+    where = {"RouteTableId": table["RouteTableId"], "DestinationCidrBlock": ANYWHERE}
+    ec2.create_route(**where, VpcPeeringConnectionId=peering)
+    yield pairs("subnet/customer/private-a", "NET-017") | pairs("peering/customer-platform", "NET-013")
+    ec2.delete_route(**where)
+
+
+def nat_gateway_that_nobody_declared(live: Any) -> Iterator[Pairs]:
+    ec2, vpc = live.client("ec2"), live.contract["vpcs"]["customer"]
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    made = ec2.create_nat_gateway(SubnetId=vpc["subnets"]["public-a"]["id"], AllocationId=address)
+    yield pairs("vpc/customer", "NET-018")
+    ec2.delete_nat_gateway(NatGatewayId=made["NatGateway"]["NatGatewayId"])
+    ec2.release_address(AllocationId=address)
+
+
+def network_acl_lets_everything_call_home(live: Any) -> Iterator[Pairs]:
+    ec2, vpc = live.client("ec2"), live.contract["vpcs"]["platform"]
+    inside = {name: s["id"] for name, s in vpc["subnets"].items() if s["tier"] == "isolated"}
+    acls = ec2.describe_network_acls()["NetworkAcls"]
+    acl = next(a for a in acls if any(x["SubnetId"] in inside.values() for x in a["Associations"]))
+    entry = {"NetworkAclId": acl["NetworkAclId"], "RuleNumber": 32500, "Egress": True}
+    ec2.create_network_acl_entry(
+        **entry, Protocol="6", RuleAction="allow", CidrBlock=ANYWHERE, PortRange={"From": 443, "To": 443}
+    )
+    yield {("STK-NET-019", f"subnet/platform/{name}") for name in inside}
+    ec2.delete_network_acl_entry(**entry)
+
+
+WEAKNESSES: tuple[Weakness, ...] = (
+    private_subnet_gets_a_default_route,
+    nat_gateway_that_nobody_declared,
+    network_acl_lets_everything_call_home,
+)
