@@ -6,11 +6,26 @@ from collections.abc import Iterator, Sequence
 
 from guardrails.model import Bounds, Finding, Guardrail, Planned, at, differing, of_type
 
+# Losing one of these loses data, the key to data, or the proof of what happened.
+PRECIOUS = (
+    "aws:s3/bucket:Bucket",
+    "aws:kms/key:Key",
+    "aws:backup/vault:Vault",
+    "aws:cloudtrail/trail:Trail",
+    "aws:secretsmanager/secret:Secret",
+)
 # AWS's own switch against deletion, by type: path of the input → the value it must have.
 SWITCHES: dict[str, dict[str, object]] = {
     "aws:lb/loadBalancer:LoadBalancer": {"enableDeletionProtection": True},
     "aws:networkfirewall/firewall:Firewall": {"deleteProtection": True, "subnetChangeProtection": True},
 }
+
+
+def precious_protected(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
+    """Buckets, keys, vaults, trails and secrets are protected from being deleted by leaving them out."""
+    for resource in of_type(resources, *PRECIOUS):
+        if not resource.get("protect"):
+            yield Finding("keep-protected", resource["urn"], "it is not protected", "set protect=True on it")
 
 
 def nothing_emptied(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
@@ -32,4 +47,4 @@ def switches_on(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Findi
                 yield Finding("keep-switch", resource["urn"], problem, "switch the protection on")
 
 
-GUARDRAILS: tuple[Guardrail, ...] = (nothing_emptied, switches_on)
+GUARDRAILS: tuple[Guardrail, ...] = (precious_protected, nothing_emptied, switches_on)

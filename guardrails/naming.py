@@ -10,7 +10,7 @@ from guardrails.model import Bounds, Finding, Guardrail, Planned, at
 # Purpose and zone name, joined by hyphens; never an index that shifts when another one is removed.
 INDEXED = re.compile(r"\[\d+\]")
 WORDS = re.compile(r"^[a-z0-9][A-Za-z0-9._-]*$")
-PERSONAL = re.compile(r"(?i)(^|[-_/])(test|tmp|temp|foo|bar|copy|new|old|final)([-_/]|$)")
+PASSING = re.compile(r"(?i)(^|[-_/])(tmp|temp|foo|bar|untitled)([-_/]|$)")
 
 
 def names_mean_something(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
@@ -21,7 +21,7 @@ def names_mean_something(resources: Sequence[Planned], _bounds: Bounds) -> Itera
             yield Finding(
                 "name-stable", resource["urn"], f"it is named {name!r}", "name it by purpose and zone"
             )
-        if resource["type"].startswith("aws:") and PERSONAL.search(name):
+        if resource["type"].startswith("aws:") and PASSING.search(name):
             yield Finding("name-stable", resource["urn"], f"it is named {name!r}", "name its lasting purpose")
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from guardrails.model import Bounds, Finding, Guardrail, Planned, at, of_type
+from guardrails.model import UNKNOWN, Bounds, Finding, Guardrail, Planned, at, listed, of_type
 from guardrails.provider import PROVIDER
 
 # Inputs that name a region, of any resource: its own (provider v7), the other end of a peering, an
@@ -19,6 +19,8 @@ REGIONAL_HOST = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(?:\.cn)?")
 # A statement in a policy speaks of regions in order to forbid them.
 _ABOUT_REGIONS = ("aws:RequestedRegion",)
 LOOKUP = "lookup:"
+BUCKET = "aws:s3/bucket:Bucket"
+REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 
 
 def in_region(resources: Sequence[Planned], bounds: Bounds) -> Iterator[Finding]:
@@ -39,7 +41,7 @@ def inputs_in_region(resources: Sequence[Planned], bounds: Bounds) -> Iterator[F
     for resource in resources:
         if not resource["type"].startswith("aws:"):
             continue
-        for where, region in _regions(resource):
+        for where, region in regions_of(resource):
             if region not in bounds.allowed_regions:
                 yield Finding(
                     "residency-input",
@@ -49,11 +51,36 @@ def inputs_in_region(resources: Sequence[Planned], bounds: Bounds) -> Iterator[F
                 )
 
 
+def replicas_in_region(resources: Sequence[Planned], bounds: Bounds) -> Iterator[Finding]:
+    """Objects are replicated into a bucket of this plan, or into one whose key lies in an allowed region.
+
+    A bucket's ARN names no region, its key's does, and S3 wants both in one. A target whose region nobody can
+    tell is refused.
+    """
+    buckets = {found["urn"]: found["inputs"].get("bucket") for found in of_type(resources, BUCKET)}
+    ours = {f"arn:aws:s3:::{name}" for name in buckets.values() if name not in UNKNOWN}
+    for resource in of_type(resources, REPLICATION):
+        made_here = set(resource.get("depends", {}).get("rules", [])) & set(buckets)
+        for rule in listed(resource["inputs"].get("rules")):
+            target = at(rule, "destination.bucket")
+            key = at(rule, "destination.encryptionConfiguration.replicaKmsKeyId")
+            regions = REGIONAL_ARN.findall(key) if isinstance(key, str) else []
+            if target in ours or (target in UNKNOWN and made_here):
+                continue
+            if not regions or regions[0] not in bounds.allowed_regions:
+                place = f"in {regions[0]!r}" if regions else "in a region that no key tells"
+                yield Finding(
+                    "residency-replica",
+                    resource["urn"],
+                    f"it copies to {target or 'a bucket not known yet'} {place}",
+                    f"copy to {', '.join(sorted(bounds.allowed_regions))}, with a key there",
+                )
+
+
 def no_copies_elsewhere(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
-    """No resource whose purpose is a copy in another region, until a rule here can judge its target."""
+    """No key, image or snapshot that exists in order to be in two regions."""
     for resource in of_type(
         resources,
-        "aws:s3/bucketReplicationConfig:BucketReplicationConfig",
         "aws:kms/replicaKey:ReplicaKey",
         "aws:ec2/amiCopy:AmiCopy",
         "aws:ebs/snapshotCopy:SnapshotCopy",
@@ -74,14 +101,14 @@ def lookups_in_region(resources: Sequence[Planned], bounds: Bounds) -> Iterator[
             yield Finding(
                 "residency-lookup", lookup["urn"], "no explicit provider", "pass opts with the provider"
             )
-        for where, region in _regions(lookup):
+        for where, region in regions_of(lookup):
             if region not in bounds.allowed_regions:
                 yield Finding(
                     "residency-lookup", lookup["urn"], f"{where} names {region!r}", "ask in the region"
                 )
 
 
-def _regions(resource: Planned) -> Iterator[tuple[str, str]]:
+def regions_of(resource: Planned) -> Iterator[tuple[str, str]]:
     """Every region that an input names, at any depth, and the path where it does."""
     for path, name, text in _texts(resource["inputs"], "", ""):
         if REGION_INPUT.search(name) and REGION_NAME.fullmatch(text):
@@ -109,4 +136,10 @@ def _texts(value: Any, path: str, name: str) -> Iterator[tuple[str, str, str]]:
         yield path, name, value
 
 
-GUARDRAILS: tuple[Guardrail, ...] = (in_region, inputs_in_region, lookups_in_region, no_copies_elsewhere)
+GUARDRAILS: tuple[Guardrail, ...] = (
+    in_region,
+    inputs_in_region,
+    lookups_in_region,
+    replicas_in_region,
+    no_copies_elsewhere,
+)

@@ -30,6 +30,13 @@ def outside(planned: Plan) -> None:
     one(planned, GROUP)["parent"] = "urn:pulumi:in-mumbai::stockade::pulumi:pulumi:Stack::stockade-in-mumbai"
 
 
+def unprotected(kind: str) -> Break:
+    def apply(planned: Plan) -> None:
+        one(planned, kind)["protect"] = False
+
+    return apply
+
+
 def lookup(args: dict[str, object], provider: str | None = None) -> Break:
     def apply(planned: Plan) -> None:
         reference = one(planned, VPC)["provider"] if provider is None else provider
@@ -80,6 +87,8 @@ BROKEN: list[Broken] = [
     ("secret-clear", "credentials in an address", put(GROUP, "name", "https://" + "user:pw@example.org/")),
     ("identity-static", "a user", add("aws:iam/user:User", {"name": "deploy"})),
     ("identity-static", "an access key", add("aws:iam/accessKey:AccessKey", {"user": "deploy"})),
+    ("keep-protected", "a key that leaves with its line", unprotected("aws:kms/key:Key")),
+    ("keep-protected", "a bucket that leaves with its line", unprotected(BUCKET)),
     ("keep-content", "a bucket that may be emptied", put(BUCKET, "forceDestroy", True)),
     ("keep-switch", "a load balancer anybody may delete", add("aws:lb/loadBalancer:LoadBalancer", {})),
     ("name-stable", "a list index", renamed("groups[0]")),
