@@ -20,9 +20,12 @@ def types() -> list[str]:
 def _fill() -> None:
     from twin.program.handlers import (  # noqa: PLC0415 - the handlers import Spec from this package
         acls,
+        alarms,
         balancing,
+        budgets,
         compute,
         endpoints,
+        events,
         firewalls,
         flow_logs,
         functions,
@@ -33,6 +36,7 @@ def _fill() -> None:
         listeners,
         logs,
         network,
+        notices,
         objects,
         peering,
         posture,
@@ -82,6 +86,10 @@ def _fill() -> None:
         listeners,
         waf,
         shield,
+        alarms,
+        budgets,
+        events,
+        notices,
     ):
         for spec in module.SPECS:
             _TABLE[spec.type] = spec
