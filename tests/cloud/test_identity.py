@@ -71,6 +71,14 @@ def test_the_root_user_has_no_access_key(aws: Account) -> None:
     assert summary.get("AccountAccessKeysPresent", 0) == 0, "the root user has an access key"
 
 
+@pytest.mark.control("STK-ACC-008")
+def test_no_identity_provider_is_trusted_beside_the_identity_account(aws: Account) -> None:
+    saml = aws.need("iam", "list_saml_providers")["SAMLProviderList"]
+    oidc = aws.need("iam", "list_open_id_connect_providers")["OpenIDConnectProviderList"]
+    found = [provider["Arn"] for provider in (*saml, *oidc)]
+    assert not found, f"it trusts {', '.join(found)}"
+
+
 @pytest.mark.control("STK-IAM-006")
 def test_every_node_carries_the_role_of_its_server_role_only(
     instance: Resource, aws: Account, region: Region

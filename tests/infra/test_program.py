@@ -24,7 +24,8 @@ UNTAGGED = re.compile(
     r"|EipAssociation|Alias|RolePolicy|ResolverFirewallRule|ResolverFirewallConfig"
     r"|ResolverQueryLogConfigAssociation|LogResourcePolicy|VpcBlockPublicAccessOptions"
     r"|AccountPasswordPolicy|AccountPublicAccessBlock|Bucket[A-Z]\w+|DefaultKmsKey|EncryptionByDefault"
-    r"|SnapshotBlockPublicAccess|ImageBlockPublicAccess|InstanceMetadataDefaults)$"
+    r"|SnapshotBlockPublicAccess|ImageBlockPublicAccess|InstanceMetadataDefaults"
+    r"|TargetGroupAttachment|WebAclAssociation|WebAclLoggingConfiguration)$"
 )
 
 
