@@ -15,6 +15,8 @@ from detection.trail import Trail, TrailArgs
 from fault import Fault
 from iam.account import AccountBaseline
 from iam.roles import NodeRoles, NodeRolesArgs
+from iam.team_grants import Place
+from iam.teams import Teams, TeamsArgs
 from network.component import Network, NetworkArgs
 from network.dns import Resolver, ResolverArgs
 from network.intent import Intent, resolve
@@ -57,6 +59,7 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
     keys = Keys("keys", KeysArgs(account, region, stack, patterns), ours)
     network = Network("network", NetworkArgs(config, intent, keys.logs.arn, logs), ours)
     AccountBaseline("account", ours)
+    teams = Teams("teams", TeamsArgs(config, Place(stack, account, region), keys.logs.arn, logs), ours)
     roles = NodeRoles(
         "node-roles",
         NodeRolesArgs(
@@ -105,6 +108,8 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
     )
     # What components say of themselves: key in the region contract → their `contract()`.
     more: dict[str, Any] = {
+        "teams": teams.contract(),
+        "windows": teams.windows.contract() if teams.windows else None,
         "dns": resolver.contract(),
         "public_access": public.contract(),
         "trail": trail.contract(),
