@@ -4,6 +4,7 @@ alike.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pulumi
@@ -11,6 +12,7 @@ import pulumi_aws as aws
 from pulumi.runtime.config import CONFIG, get_config_env
 
 import settings
+from detection.services import DetectionServices, DetectionServicesArgs
 from detection.trail import Trail, TrailArgs
 from fault import Fault
 from iam.account import AccountBaseline
@@ -106,6 +108,18 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
         ),
         ours,
     )
+    services = DetectionServices(
+        "detection",
+        DetectionServicesArgs(
+            settings=config,
+            stack=stack,
+            today=datetime.now(UTC).date(),
+            findings_bucket=storage.findings.log_target,
+            findings_key=keys.findings.arn,
+            delivery_bucket=storage.delivery.log_target,
+        ),
+        ours,
+    )
     # What components say of themselves: key in the region contract → their `contract()`.
     more: dict[str, Any] = {
         "teams": teams.contract(),
@@ -113,6 +127,7 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
         "dns": resolver.contract(),
         "public_access": public.contract(),
         "trail": trail.contract(),
+        "detection": services.contract(),
     }
     pulumi.export(
         "region",

@@ -56,7 +56,7 @@ class Backend(BaseBackend):
 
     @property
     def _url_module(self) -> Any:
-        paths = ("/analyzer$", "/analyzer/[^/]+$", "/tags/.+$")
+        paths = ("/analyzer$", "/analyzer/(?P<name>[^/]+)$", "/tags/(?P<arn>.+)$")
         return SimpleNamespace(
             url_bases=[rf"https?://{_SERVICE}\.(.+)\.amazonaws\.com"],
             url_paths={"{0}" + path: Response.dispatch for path in paths},
@@ -99,13 +99,13 @@ class Response(BaseResponse):
 
     def get_analyzer(self) -> ActionResult:
         """GetAnalyzer."""
-        return ActionResult({"analyzer": self._one()})
+        return ActionResult({"analyzer": _told(self._one())})
 
     def list_analyzers(self) -> ActionResult:
         """ListAnalyzers."""
         kind = asked(self).get("type")
         found = [one for _, one in sorted(self.analyzers.items()) if kind in (None, one["type"])]
-        return ActionResult({"analyzers": found})
+        return ActionResult({"analyzers": [_told(one) for one in found]})
 
     def update_analyzer(self) -> ActionResult:
         """UpdateAnalyzer: the configuration of an unused or internal access analyzer."""
@@ -136,6 +136,11 @@ class Response(BaseResponse):
         return EmptyResult()
 
     untag_resource = tag_resource
+
+
+def _told(one: dict[str, Any]) -> dict[str, Any]:
+    """An analyzer without what it has not: an analyzer of external access has no configuration."""
+    return {name: value for name, value in one.items() if name != "configuration" or value}
 
 
 BACKENDS = BackendDict(Backend, _SERVICE)

@@ -68,9 +68,9 @@ def install() -> None:
         *(
             f"{one}/{word}{rest}$"
             for word in ("ipset", "threatintelset", "publishingDestination")
-            for rest in ("", "/[^/]+")
+            for rest in ("", "/(?P<own>[^/]+)")
         ),
-        "/tags/.+$",
+        "/tags/(?P<arn>.+)$",
     )
 
 
@@ -260,7 +260,9 @@ def create_publishing_destination(self: Any) -> ActionResult:
 def _admitted(response: Any, properties: dict[str, Any]) -> None:
     bucket, _, prefix = properties["DestinationArn"].removeprefix("arn:aws:s3:::").partition("/")
     service, account = "guardduty.amazonaws.com", response.current_account
-    target = f"arn:aws:s3:::{bucket}/{prefix.rstrip('/') + '/' if prefix else ''}AWSLogs/x"
+    target = (
+        f"arn:aws:s3:::{bucket}/{prefix.rstrip('/') + '/' if prefix else ''}AWSLogs/{account}/GuardDuty/x"
+    )
     into_bucket = trust.bucket_admits(account, bucket, service, "s3:PutObject", target)
     with_key = trust.key_admits(
         account, response.region, properties["KmsKeyArn"], service, "kms:GenerateDataKey"

@@ -78,7 +78,7 @@ def install() -> None:
         tag_resource=_change_tags,
         untag_resource=_change_tags,
     )
-    route(urls, MacieResponse, "/jobs$", "/jobs/[^/]+$", "/tags/.+$")
+    route(urls, MacieResponse, "/jobs$", "/jobs/(?P<job_id>[^/]+)$", "/tags/(?P<arn>.+)$")
 
 
 def _backend(response: Any) -> Any:

@@ -16,7 +16,9 @@ def asked(response: Any) -> dict[str, Any]:
 
 
 def route(urls: Any, response: Any, *paths: str) -> None:
-    """Let `{0}<path>` reach a response class of moto's; botocore's model then says which operation it is."""
+    """Let `{0}<path>` reach a response class of moto; botocore then knows the operation. What varies in it
+    is a named group, the only kind that moto hands to Flask.
+    """
     for path in paths:
         urls.url_paths.setdefault("{0}" + path, response.dispatch)
 

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from twin.program.handlers.spec import Call, Plain, Spec, Unsupported, tags_of
 
-_TAKEN = frozenset({"bucket", "key", "content", "contentType"})
+_TAKEN = frozenset({"bucket", "key", "content", "contentType", "serverSideEncryption"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class Object(Spec):
     """One object with its content; its id is bucket and key."""
 
     def make(self, call: Call) -> str:
-        """PutObject. Encryption is the bucket's default, and nothing else can be asked for here."""
+        """PutObject; without an encryption of its own it gets the bucket's default."""
         strange = sorted(set(call.inputs) - _TAKEN - self.known_inputs - self.write_only)
         if strange:
             raise Unsupported(", ".join(strange))
@@ -25,6 +25,8 @@ class Object(Spec):
         more: dict[str, Any] = {}
         if call.inputs.get("contentType"):
             more["ContentType"] = call.inputs["contentType"]
+        if call.inputs.get("serverSideEncryption"):
+            more["ServerSideEncryption"] = call.inputs["serverSideEncryption"]
         call.client("s3").put_object(Bucket=bucket, Key=key, Body=call.inputs["content"].encode(), **more)
         return f"{bucket}/{key}"
 
