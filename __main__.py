@@ -14,6 +14,8 @@ from pulumi.runtime.config import CONFIG, get_config_env
 import settings
 from detection.services import DetectionServices, DetectionServicesArgs
 from detection.trail import Trail, TrailArgs
+from edge.component import Edge, EdgeArgs
+from edge.firewall import log_group_pattern
 from fault import Fault
 from iam.account import AccountBaseline
 from iam.roles import NodeRoles, NodeRolesArgs
@@ -57,7 +59,7 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
     ours = pulumi.ResourceOptions(provider=explicit_provider(config, stack))
     account, region, logs = config.account, config.region, f"/stockade/{stack}"
     # VPN tunnels log under a prefix that AWS asks for; see network/vpn.py.
-    patterns = (f"{logs}/*", f"/aws/vendedlogs{logs}/*")
+    patterns = (f"{logs}/*", f"/aws/vendedlogs{logs}/*", log_group_pattern(stack))
     keys = Keys("keys", KeysArgs(account, region, stack, patterns), ours)
     network = Network("network", NetworkArgs(config, intent, keys.logs.arn, logs), ours)
     AccountBaseline("account", ours)
@@ -108,6 +110,24 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
         ),
         ours,
     )
+    edge = Edge(
+        "edge",
+        EdgeArgs(
+            settings=config,
+            intent=intent,
+            stack=stack,
+            vpcs=network.vpcs,
+            security_groups={key: group.id for key, group in network.groups.load_balancers.items()},
+            instances={
+                key: {node: made.id for node, made in fleet.instances.items()}
+                for key, fleet in nodes.fleets.items()
+            },
+            # The policy's own output: Elastic Load Balancing tries to write when its logs are switched on.
+            log_bucket=storage.delivery.log_target,
+            log_key_arn=keys.logs.arn,
+        ),
+        ours,
+    )
     services = DetectionServices(
         "detection",
         DetectionServicesArgs(
@@ -124,6 +144,7 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
     more: dict[str, Any] = {
         "teams": teams.contract(),
         "windows": teams.windows.contract() if teams.windows else None,
+        "load_balancers": edge.contract(),
         "dns": resolver.contract(),
         "public_access": public.contract(),
         "trail": trail.contract(),
