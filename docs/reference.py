@@ -1,6 +1,6 @@
 """Reference pages made from program, catalogue and preview: `python -m docs.reference write|check`.
 
-docs/generated/components.md      every component: what it is given, gives, makes, and which controls it provides
+docs/generated/components.md      every component: what it is given, gives and makes, and its controls
 docs/generated/residency.md       per stack: where everything lies, and what keeps it there
 docs/generated/ftr-checklist.md   clauses of the AWS Foundational Technical Review, and what answers them
 """
