@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guardrails import (
+    edge,
     egress,
     encryption,
     exposure,
@@ -30,6 +31,7 @@ AREAS: dict[str, tuple[Guardrail, ...]] = {
     "encryption": encryption.GUARDRAILS,
     "secrecy": secrecy.GUARDRAILS,
     "exposure": exposure.GUARDRAILS,
+    "edge": edge.GUARDRAILS,
     "egress": egress.GUARDRAILS,
     "privilege": privilege.GUARDRAILS,
     "reach": reach.GUARDRAILS,

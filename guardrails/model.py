@@ -49,6 +49,8 @@ class Bounds:
     crossings: frozenset[tuple[Place, Place]] | None = (
         None  # (VPC, tier) that reach each other; None: not stated
     )
+    # Load balancers that the intent lets the internet reach.
+    load_balancers: frozenset[str] = frozenset()
 
 
 def bounds_of(stated: Mapping[str, Any]) -> Bounds:
@@ -57,7 +59,16 @@ def bounds_of(stated: Mapping[str, Any]) -> Bounds:
         (rule["protocol"], rule["port"]) for rule in stated["firewall"] if "internet" in rule["from"]
     )
     allowed = frozenset(stated["residency"]["allowed_regions"])
-    return Bounds(stated["region"], stated["account"], allowed, opened, _egress(stated), _crossings(stated))
+    facing = {name for rule in stated["firewall"] if "internet" in rule["from"] for name in rule["to"]}
+    return Bounds(
+        stated["region"],
+        stated["account"],
+        allowed,
+        opened,
+        _egress(stated),
+        _crossings(stated),
+        frozenset(facing & set(stated.get("load_balancers", {}))),
+    )
 
 
 def _crossings(stated: Mapping[str, Any]) -> frozenset[tuple[Place, Place]]:
