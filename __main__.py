@@ -14,6 +14,7 @@ from pulumi.runtime.config import CONFIG, get_config_env
 import settings
 from detection.services import DetectionServices, DetectionServicesArgs
 from detection.trail import Trail, TrailArgs
+from detection.watch import Watch, WatchArgs
 from edge.component import Edge, EdgeArgs
 from edge.firewall import log_group_pattern
 from fault import Fault
@@ -59,7 +60,8 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
     ours = pulumi.ResourceOptions(provider=explicit_provider(config, stack))
     account, region, logs = config.account, config.region, f"/stockade/{stack}"
     # VPN tunnels log under a prefix that AWS asks for; see network/vpn.py.
-    patterns = (f"{logs}/*", f"/aws/vendedlogs{logs}/*", log_group_pattern(stack))
+    vended, of_sns = f"/aws/vendedlogs{logs}/*", f"sns/{region}/{account}/{stack}-*"
+    patterns = (f"{logs}/*", vended, of_sns, log_group_pattern(stack))
     keys = Keys("keys", KeysArgs(account, region, stack, patterns), ours)
     network = Network("network", NetworkArgs(config, intent, keys.logs.arn, logs), ours)
     AccountBaseline("account", ours)
@@ -140,8 +142,30 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
         ),
         ours,
     )
+    watch = Watch(
+        "watch",
+        WatchArgs(
+            settings=config,
+            stack=stack,
+            key_arn=keys.notices.arn,
+            log_key_arn=keys.logs.arn,
+            trail_group=trail.log_group,
+            tunnels={f"{site}-{vpc}": made.id for (site, vpc), made in network.vpn.connections.items()},
+            flow_logs={vpc: group.name for vpc, group in network.flow_logs.groups.items()},
+            buckets={
+                name: made.name
+                for name, made in storage.data.buckets.items()
+                if config.data_classes[storage.data.partitions[name].data_class].critical
+            },
+            rolling=teams.windows.function.name if teams.windows else None,
+            rolling_role=f"{stack}-window-roll",
+            nat=any(vpc.nat_gateways for vpc in network.vpcs.values()),
+        ),
+        ours,
+    )
     # What components say of themselves: key in the region contract → their `contract()`.
     more: dict[str, Any] = {
+        **watch.contract(),
         "teams": teams.contract(),
         "windows": teams.windows.contract() if teams.windows else None,
         "load_balancers": edge.contract(),

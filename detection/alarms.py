@@ -46,7 +46,7 @@ class Alarms(pulumi.ComponentResource):
         for found in wanted:
             self._filter(found)
         for key, bucket in args.watched.buckets.items():
-            s3.BucketMetric(key, bucket=bucket, name=REQUEST_METRICS, opts=self._child)
+            s3.BucketMetric(key.replace("/", "-"), bucket=bucket, name=REQUEST_METRICS, opts=self._child)
         self.specs = {spec.id: spec for spec in alarms(args.watched, wanted, of(args.thresholds))}
         for spec in self.specs.values():
             self._alarm(spec)

@@ -42,6 +42,7 @@ class NoticesArgs:
 class Notices(pulumi.ComponentResource):
     """A topic, the incident queue and its dead letters: encrypted under our key, reached over TLS only."""
 
+    names: dict[str, str]
     topic: sns.Topic
     incidents: sqs.Queue
     dead_letters: sqs.Queue

@@ -21,6 +21,7 @@ from guardrails import (
     residency,
     secrecy,
     tunnels,
+    watching,
 )
 from guardrails.model import Bounds, Finding, Guardrail, Planned, bounds_of
 
@@ -37,6 +38,8 @@ AREAS: dict[str, tuple[Guardrail, ...]] = {
     "reach": reach.GUARDRAILS,
     "names": names.GUARDRAILS,
     "tunnels": tunnels.GUARDRAILS,
+    "watch": watch.GUARDRAILS,
+    "watching": watching.GUARDRAILS,
     "keeping": keeping.GUARDRAILS,
     "naming": naming.GUARDRAILS,
 }

@@ -12,7 +12,15 @@ import yaml
 
 from fault import Fault
 from settings import draft as drafts
-from settings import rules_balancers, rules_edge, rules_egress, rules_firewall, rules_region, rules_watch
+from settings import (
+    rules_balancers,
+    rules_edge,
+    rules_egress,
+    rules_firewall,
+    rules_region,
+    rules_thresholds,
+    rules_watch,
+)
 from settings.draft import Draft
 from settings.model import Settings
 from settings.problems import Problem, SettingsError, show
@@ -53,6 +61,7 @@ def violations(draft: Draft) -> list[Problem]:
         *rules_egress.RULES,
         *rules_edge.RULES,
         *rules_watch.RULES,
+        *rules_thresholds.RULES,
     )
     return [problem for rule in rules for problem in rule(draft)]
 

@@ -49,6 +49,8 @@ NOTIFIERS: Mapping[str, str] = {
     "cloudwatch": "arn:aws:cloudwatch:{region}:{account}:alarm:*",
     "events": "arn:aws:events:{region}:{account}:rule/*",
     "sns": "arn:aws:sns:{region}:{account}:*",
+    # AWS Budgets User Guide, "Creating an Amazon SNS topic for budget notifications" (read 2026-11).
+    "budgets": "arn:aws:budgets::{account}:*",
 }
 
 
@@ -198,4 +200,18 @@ def key_for_notices(account: str, region: str) -> Document:
                 condition=merge(of_account(account), {"ArnLike": {"aws:SourceArn": acted_for}}),
             )
         )
+    # EventBridge User Guide, "Encrypting archives with AWS KMS keys" (read 2026-11).
+    bus = f"arn:aws:events:{region}:{account}:event-bus/default"
+    statements.append(
+        Statement(
+            "ArchiveOfEvents",
+            "Allow",
+            ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"],
+            principals={"Service": ["events.amazonaws.com"]},
+            condition=merge(
+                of_account(account),
+                {"StringEquals": {"kms:EncryptionContext:aws:events:event-bus:arn": bus}},
+            ),
+        )
+    )
     return document(statements)
