@@ -21,6 +21,7 @@ from guardrails import (
     residency,
     secrecy,
     tunnels,
+    watch,
     watching,
 )
 from guardrails.model import Bounds, Finding, Guardrail, Planned, bounds_of

@@ -24,7 +24,10 @@ UNTAGGED = re.compile(
     r"|EipAssociation|Alias|RolePolicy|ResolverFirewallRule|ResolverFirewallConfig"
     r"|ResolverQueryLogConfigAssociation|LogResourcePolicy|VpcBlockPublicAccessOptions"
     r"|AccountPasswordPolicy|AccountPublicAccessBlock|Bucket[A-Z]\w+|DefaultKmsKey|EncryptionByDefault"
+    r"|DetectorFeature|StandardsSubscription|Account|Recorder|RecorderStatus|DeliveryChannel"
+    r"|RetentionConfiguration|Enabler"
     r"|SnapshotBlockPublicAccess|ImageBlockPublicAccess|InstanceMetadataDefaults"
+    r"|LogMetricFilter|Dashboard|EventTarget|EventArchive|TopicPolicy|TopicSubscription|QueuePolicy"
     r"|TargetGroupAttachment|WebAclAssociation|WebAclLoggingConfiguration)$"
 )
 
