@@ -14,11 +14,13 @@ from pulumi_aws import s3
 from iam.documents import render
 from settings import Settings
 from storage.bucket import Bucket, BucketArgs
+from storage.copies import Copies, CopiesArgs, Source
+from storage.copy_policies import archive_bucket
 from storage.data import DataStores, DataStoresArgs
 from storage.deliveries import delivery_bucket, findings_bucket, trail_bucket
 from storage.keys import Keys
 from storage.lifecycle import Lifecycle, kept_for
-from storage.names import bucket_name, bucket_patterns
+from storage.names import archive_copier_arn, bucket_name, bucket_patterns
 from storage.policies import encrypted_bucket, log_delivery_bucket
 
 
@@ -50,6 +52,7 @@ class Storage(pulumi.ComponentResource):
     findings: Bucket
     evidence: Bucket
     archive: Bucket
+    copies: Copies
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("stockade:storage:Storage", name, {}, opts)
@@ -75,7 +78,8 @@ class Storage(pulumi.ComponentResource):
         self.findings = self._findings()
         archived = kept_for(kept.noncurrent_days, kept.archive_days)
         self.evidence = self._encrypted("evidence", keys.archive.arn, archived)
-        self.archive = self._encrypted("archive", keys.archive.arn, archived, kept.archive_days)
+        self.archive = self._archive(archived)
+        self.copies = self._copies()
         self.register_outputs({purpose: getattr(self, purpose).name for purpose in self._names})
 
     def contract(self) -> dict[str, Any]:
@@ -156,6 +160,42 @@ class Storage(pulumi.ComponentResource):
             self._after_logs(),
         )
 
+    def _archive(self, lifecycle: Lifecycle) -> Bucket:
+        args, name, key_arn = self._args, self._names["archive"], self._args.keys.archive.arn
+        copier = archive_copier_arn(args.stack, args.settings.account)
+        return Bucket(
+            "archive",
+            BucketArgs(
+                bucket=name,
+                policy=key_arn.apply(lambda key: render(archive_bucket(name, key, copier))),
+                key_arn=key_arn,
+                log_bucket=self.logs.log_target,
+                lifecycle=lifecycle,
+                lock_days=args.settings.retention.archive_days,
+            ),
+            self._after_logs(),
+        )
+
+    def _copies(self) -> Copies:
+        """What proves something ends in the archive; a customer's data goes where the customer wants."""
+        args, keys, data = self._args, self._args.keys, self.data
+        archived = {
+            "logs": Source(self.logs, None),
+            "delivery": Source(self.delivery, None),
+            "trail": Source(self.trail, keys.trail.arn),
+            "evidence": Source(self.evidence, keys.archive.arn),
+        }
+        customers: dict[str, dict[str, Source]] = {}
+        for name, partition in data.partitions.items():
+            if partition.customer is not None and data.copier(partition.customer) is not None:
+                source = Source(data.buckets[name], data.keys[partition.key].arn)
+                customers.setdefault(partition.customer, {})[partition.child] = source
+        return Copies(
+            "copies",
+            CopiesArgs(args.settings, args.stack, self.archive, keys.archive.arn, archived, customers),
+            self._child,
+        )
+
     def _findings(self) -> Bucket:
         args, name = self._args, self._names["findings"]
         kept, key_arn = args.settings.retention, args.keys.findings.arn
@@ -172,9 +212,7 @@ class Storage(pulumi.ComponentResource):
             self._after_logs(),
         )
 
-    def _encrypted(
-        self, purpose: str, key_arn: pulumi.Output[str], lifecycle: Lifecycle, lock_days: int | None = None
-    ) -> Bucket:
+    def _encrypted(self, purpose: str, key_arn: pulumi.Output[str], lifecycle: Lifecycle) -> Bucket:
         name = self._names[purpose]
         return Bucket(
             purpose,
@@ -184,7 +222,6 @@ class Storage(pulumi.ComponentResource):
                 key_arn=key_arn,
                 log_bucket=self.logs.log_target,
                 lifecycle=lifecycle,
-                lock_days=lock_days,
             ),
             self._after_logs(),
         )

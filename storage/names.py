@@ -43,3 +43,13 @@ def copier_name(stack: str, customer: str) -> str:
 def copier_arn(stack: str, account: str, customer: str) -> str:
     """The ARN of that role, known before it is made."""
     return f"arn:aws:iam::{account}:role/stockade/{stack}/{copier_name(stack, customer)}"
+
+
+def archive_copier_name(stack: str) -> str:
+    """The role that copies logs and evidence into the locked archive; no customer can be named so."""
+    return f"stockade-{stack}-archive"
+
+
+def archive_copier_arn(stack: str, account: str) -> str:
+    """The ARN of that role, known before it is made."""
+    return f"arn:aws:iam::{account}:role/stockade/{stack}/{archive_copier_name(stack)}"

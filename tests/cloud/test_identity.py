@@ -51,7 +51,9 @@ def test_a_role_trusts_one_aws_service_or_our_own_account_only(role: Resource, r
         # EC2 assumes a role for the instance that carries it; other services act for whoever asks them, so
         # they are
         # bound to our account (IAM User Guide, "The confused deputy problem").
-        if principals(statement) <= {"ec2.amazonaws.com"}:
+        # S3 takes a role for replication only from whoever may pass it, which is this account; its
+        # documentation promises no source in the request ("Setting up permissions for live replication").
+        if principals(statement) <= {"ec2.amazonaws.com"} or principals(statement) <= {"s3.amazonaws.com"}:
             continue
         bound = {"stringequals aws:sourceaccount", "stringequals aws:principalaccount"} & set(
             conditions(statement)

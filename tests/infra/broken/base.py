@@ -60,7 +60,6 @@ BROKEN: list[Broken] = [
         put("aws:ec2/vpcEndpoint:VpcEndpoint", "serviceName", "com.amazonaws.us-east-1.s3"),
     ),
     ("residency-input", "a key outside", put("aws:cloudwatch/logGroup:LogGroup", "kmsKeyId", KMS_ELSEWHERE)),
-    ("residency-copy", "bucket replication", add(f"{S3}ReplicationConfig:BucketReplicationConfig", {})),
     ("residency-copy", "a multi-region key", put("aws:kms/key:Key", "multiRegion", True)),
     ("bucket-complete", "no encryption", lose(SSE, "data")),
     ("bucket-complete", "no versioning", lose(f"{S3}Versioning:BucketVersioning", "data")),

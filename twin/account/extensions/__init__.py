@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twin.account.extensions import (
     access_analyzer,
+    accounts,
     addresses,
     balancing,
     budgets,
@@ -51,6 +52,7 @@ def install() -> None:
     if _installed:
         return
     for module in (
+        accounts,
         vending,
         addresses,
         vpn,

@@ -67,7 +67,9 @@ class Object(Spec):
         call.client("s3").put_object_tagging(Bucket=bucket, Key=key, Tagging={"TagSet": tags})
 
     def drop(self, call: Call, identity: str, outputs: Plain) -> None:
-        """A marker over its versions."""
+        """A marker over its versions; where the account ends, the bucket goes with all that is in it."""
+        if call.ending:
+            return
         bucket, key = identity.split("/", 1)
         try:
             call.client("s3").delete_object(Bucket=bucket, Key=key)
