@@ -95,7 +95,7 @@ def operations(place: Place) -> list[Statement]:
 def security(place: Place) -> list[Statement]:
     """Detection services, quarantine, forensic snapshots, blocking sources, disabling keys."""
     ours = with_resource_tag("stockade:stack", place.stack)
-    quarantine = merge(ours, {"StringEqualsIfExists": {"aws:ResourceTag/stockade:purpose": "quarantine"}})
+    quarantine = merge(ours, with_resource_tag("stockade:purpose", "quarantine"))
     interfaces = (place.arn("ec2", "network-interface/*"),)
     groups = (place.arn("ec2", "security-group/*"),)
     snapshots = (f"arn:aws:ec2:{place.region}::snapshot/*",)
@@ -280,7 +280,7 @@ def _to_services(services: Sequence[str]) -> Condition:
 
 def break_glass(place: Place) -> list[Statement]:
     """Everything of most services on this account's resources in this region, less what nobody may."""
-    services = sorted({service for service, _ in PROVISIONED} - {"kms", "secretsmanager"})
+    services = sorted({"ec2", *(service for service, _ in PROVISIONED)} - {"kms", "secretsmanager"})
     everything = [f"{service}:*" for service in services]
     keys = [f"{service}:{verb}" for service, verbs in PROVISIONED if service == "kms" for verb in verbs]
     return [
