@@ -76,6 +76,11 @@ def _time_script(root: Path, namespace: str, address: str) -> str:
     )
 
 
+def package_cache(ledger: Ledger) -> str:
+    """Where the shared package cache listens, as a URL of this machine's loopback; started if need be."""
+    return f"http://127.0.0.1:{_package_cache(ledger)[1]}"
+
+
 def _package_cache(ledger: Ledger) -> tuple[int, int]:
     """Pid and loopback port of the shared package cache, started now if it does not run."""
     if not CACHE_PROGRAM.exists():
