@@ -8,12 +8,13 @@ results. One file per folder of the program; each has a table of its kinds.
 from __future__ import annotations
 
 from verify.account import Account, AccountFault
-from verify.discovery import compute, identity, logs, network, storage
+from verify.discovery import compute, identity, logs, network, network_services, storage
 from verify.discovery.joining import Contract, Finder
 from verify.subjects import Resource
 
 KINDS: dict[str, Finder] = {
     **network.KINDS,
+    **network_services.KINDS,
     **compute.KINDS,
     **storage.KINDS,
     **identity.KINDS,

@@ -98,7 +98,7 @@ def endpoint_open_to_every_account(live: Any) -> Iterator[Pairs]:
         "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}],
     }
     ec2.modify_vpc_endpoint(VpcEndpointId=mine["VpcEndpointId"], PolicyDocument=json.dumps(wide))
-    yield pairs("endpoint/customer/s3-gateway", "NET-011")
+    yield pairs("endpoint/customer/s3-gateway", "NET-011", "NET-035")
     ec2.modify_vpc_endpoint(VpcEndpointId=mine["VpcEndpointId"], PolicyDocument=mine["PolicyDocument"])
 
 
