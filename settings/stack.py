@@ -13,6 +13,7 @@ import yaml
 from fault import Fault
 from settings import draft as drafts
 from settings import (
+    rules_access,
     rules_balancers,
     rules_edge,
     rules_egress,
@@ -57,6 +58,7 @@ def violations(draft: Draft) -> list[Problem]:
     rules = (
         *rules_region.RULES,
         *rules_firewall.RULES,
+        *rules_access.RULES,
         *rules_balancers.RULES,
         *rules_egress.RULES,
         *rules_edge.RULES,
