@@ -95,6 +95,10 @@ class Edge(pulumi.ComponentResource):
             "log_group": firewall.log_group.name,
             "log_bucket": self._args.log_bucket,
             "sources": stated.sources,
+            "hostile": {
+                str(found.cidr): found.until.isoformat()
+                for found in self._args.settings.detection.indicators.values()
+            },
             "requests_per_five_minutes": stated.requests_per_five_minutes,
             "uploads": stated.uploads,
             "shield_advanced": stated.shield_advanced,

@@ -60,6 +60,8 @@ def switch(elb: Any, arn: str, changes: Mapping[str, str]) -> None:
 
 def test_a_new_load_balancer_has_the_documented_attributes(elb: Any, balancer: str) -> None:
     found = attributes(elb, balancer)
+    (made,) = elb.describe_load_balancers(LoadBalancerArns=[balancer])["LoadBalancers"]
+    assert made["Scheme"] == "internet-facing"  # where the caller says nothing
     assert found["routing.http.desync_mitigation_mode"] == "defensive"
     assert found["routing.http.drop_invalid_header_fields.enabled"] == "false"
     assert found["load_balancing.cross_zone.enabled"] == "true"

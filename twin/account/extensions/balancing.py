@@ -68,6 +68,7 @@ def _load_balancers() -> None:
 
     def born(self: Any, *args: Any, **kwargs: Any) -> None:
         begin(self, *args, **kwargs)
+        self.scheme = self.scheme or "internet-facing"
         if self.type == "application":
             self.attrs |= _APPLICATION
 

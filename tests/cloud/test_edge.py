@@ -1,0 +1,296 @@
+"""Load balancers and web firewalls of the whole account, also those nobody planned. Rows M6, M12, M13, M16,
+M18, M23-M27.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from ipaddress import collapse_addresses, ip_network
+from typing import Any
+
+import pytest
+
+from verify.account import Account
+from verify.subjects import Resource
+
+Region = dict[str, Any]
+Listeners = list[dict[str, Any]]
+
+# RFC 9151, section 6.1, in ACM's words; weaker keys are what an AES-256 session would be opened with.
+STRONG_KEYS = {"EC_secp384r1", "EC_secp521r1", "RSA_3072", "RSA_4096"}
+# Time enough to notice that a renewal failed: ACM renews 60 days before the end.
+LEAST_DAYS_LEFT = 30
+FAMILIES = {
+    "AWSManagedRulesAmazonIpReputationList",
+    "AWSManagedRulesKnownBadInputsRuleSet",
+    "AWSManagedRulesCommonRuleSet",
+    "AWSManagedRulesSQLiRuleSet",
+    "AWSManagedRulesLinuxRuleSet",
+}
+BODY_RULE = "SizeRestrictions_BODY"  # may be counted where the stack file says that uploads are taken
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+@pytest.fixture
+def listeners(load_balancer: Resource, aws: Account) -> Listeners:
+    arn = load_balancer["LoadBalancerArn"]
+    return list(aws.need("elbv2", "describe_listeners", LoadBalancerArn=arn)["Listeners"])
+
+
+@pytest.fixture
+def attributes(load_balancer: Resource, aws: Account) -> dict[str, str]:
+    arn = load_balancer["LoadBalancerArn"]
+    found = aws.need("elbv2", "describe_load_balancer_attributes", LoadBalancerArn=arn)
+    return {pair["Key"]: pair["Value"] for pair in found["Attributes"]}
+
+
+def _rules(aws: Account, listener: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(aws.need("elbv2", "describe_rules", ListenerArn=listener["ListenerArn"])["Rules"])
+
+
+def _actions(aws: Account, listener: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for rule in _rules(aws, listener):
+        yield from rule["Actions"]
+
+
+def _encrypted(listener: dict[str, Any]) -> bool:
+    return listener["Protocol"] in ("HTTPS", "TLS")
+
+
+# ---------------------------------------------------------------------- load balancers
+@pytest.mark.control("STK-EDG-001")
+def test_in_clear_it_only_redirects(load_balancer: Resource, listeners: Listeners, aws: Account) -> None:
+    for listener in (found for found in listeners if not _encrypted(found)):
+        port = f"{listener['Protocol']} {listener['Port']}"
+        for action in _actions(aws, listener):
+            onwards = action.get("RedirectConfig", {}).get("Protocol")
+            assert onwards == "HTTPS", f"{port} does {action['Type']} in clear"
+
+
+@pytest.mark.control("STK-EDG-002")
+def test_it_takes_aes_256_and_tls_1_2_or_newer_only(
+    load_balancer: Resource, listeners: Listeners, aws: Account
+) -> None:
+    for listener in filter(_encrypted, listeners):
+        name = listener.get("SslPolicy", "none")
+        (policy,) = aws.need("elbv2", "describe_ssl_policies", Names=[name])["SslPolicies"]
+        old = set(policy["SslProtocols"]) - {"TLSv1.2", "TLSv1.3"}
+        weak = {c["Name"] for c in policy["Ciphers"] if "AES256" not in c["Name"].replace("_", "")}
+        assert not old, f"{name} takes {', '.join(sorted(old))}"
+        assert policy["Ciphers"] and not weak, f"{name} takes {', '.join(sorted(weak)) or 'nothing'}"
+
+
+@pytest.mark.control("STK-EDG-003")
+def test_its_certificate_is_ours_strong_and_in_date(
+    load_balancer: Resource, listeners: Listeners, aws: Account, region: Region
+) -> None:
+    hosts = (load_balancer.expected or {}).get("hosts", [])
+    for listener in filter(_encrypted, listeners):
+        for arn in (found["CertificateArn"] for found in listener.get("Certificates", [])):
+            assert arn.split(":")[2:5] == ["acm", region["region"], region["account"]], f"{arn} is not ours"
+            found = aws.need("acm", "describe_certificate", CertificateArn=arn)["Certificate"]
+            assert found["KeyAlgorithm"] in STRONG_KEYS, f"its key is {found['KeyAlgorithm']}"
+            assert found["Status"] == "ISSUED", f"it is {found['Status']}"
+            left = found["NotAfter"] - datetime.now(UTC)
+            assert left > timedelta(days=LEAST_DAYS_LEFT), f"it ends on {found['NotAfter']:%Y-%m-%d}"
+            names = {found["DomainName"], *found.get("SubjectAlternativeNames", [])}
+            other = [host for host in hosts if not any(fnmatch.fnmatchcase(host, name) for name in names)]
+            assert not other, f"it does not hold {', '.join(other)}"
+
+
+@pytest.mark.control("STK-EDG-004")
+def test_it_faces_the_internet_only_as_the_intent_says(load_balancer: Resource, listeners: Listeners) -> None:
+    if load_balancer["Scheme"] != "internet-facing":
+        pytest.skip("not applicable: it is internal")
+    assert load_balancer.expected is not None, "no rule of the firewall intent names it"
+    surplus = {listener["Port"] for listener in listeners} - set(load_balancer.expected["ports"])
+    assert not surplus, f"it listens on {sorted(surplus)}, which no rule opens"
+
+
+@pytest.mark.control("STK-EDG-005")
+def test_a_web_firewall_stands_in_front_of_it(load_balancer: Resource, aws: Account) -> None:
+    if load_balancer["Scheme"] != "internet-facing":
+        pytest.skip("not applicable: it is internal")
+    found = aws.need("wafv2", "get_web_acl_for_resource", ResourceArn=load_balancer["LoadBalancerArn"])
+    acl = (found.get("WebACL") or {}).get("ARN")
+    assert acl, "no web ACL is associated"
+    if load_balancer.expected is not None:
+        assert acl == load_balancer.expected["web_acl"]["arn"], f"another web ACL is associated: {acl}"
+
+
+@pytest.mark.control("STK-EDG-006")
+def test_requests_and_connections_are_logged_to_the_regions_bucket(
+    load_balancer: Resource, attributes: dict[str, str], region: Region
+) -> None:
+    ours = {bucket["name"] for bucket in region["buckets"].values()}
+    for kind in ("access_logs", "connection_logs"):
+        assert attributes.get(f"{kind}.s3.enabled") == "true", f"{kind} are off"
+        bucket = attributes.get(f"{kind}.s3.bucket")
+        assert bucket in ours, f"{kind} go to {bucket}, which is none of the region's buckets"
+
+
+@pytest.mark.control("STK-EDG-007")
+def test_it_is_protected_strict_and_fails_closed(load_balancer: Resource, attributes: dict[str, str]) -> None:
+    wanted = {
+        "deletion_protection.enabled": "true",
+        "routing.http.drop_invalid_header_fields.enabled": "true",
+        "routing.http.desync_mitigation_mode": "strictest",
+        "waf.fail_open.enabled": "false",
+    }
+    wrong = {key: attributes.get(key) for key, value in wanted.items() if attributes.get(key) != value}
+    assert not wrong, ", ".join(f"{key} is {value}" for key, value in wrong.items())
+
+
+@pytest.mark.control("STK-EDG-008")
+def test_it_answers_for_its_own_names_only(
+    load_balancer: Resource, listeners: Listeners, aws: Account
+) -> None:
+    known = set((load_balancer.expected or {}).get("hosts", []))
+    for listener in filter(_encrypted, listeners):
+        for rule in _rules(aws, listener):
+            if all(action["Type"] != "forward" for action in rule["Actions"]):
+                continue
+            hosts = {
+                host
+                for condition in rule["Conditions"]
+                if condition["Field"] == "host-header"
+                for host in condition.get("HostHeaderConfig", {}).get("Values", [])
+            }
+            assert hosts, f"rule {rule['Priority']} forwards every host name"
+            assert hosts <= known, f"it answers for {', '.join(sorted(hosts - known))}"
+
+
+@pytest.mark.control("STK-EDG-009")
+def test_it_speaks_tls_to_the_nodes_of_its_role_only(
+    load_balancer: Resource, aws: Account, region: Region
+) -> None:
+    arn, roles = load_balancer["LoadBalancerArn"], (load_balancer.expected or {}).get("target_groups", {})
+    nodes = {node["instance_id"]: node for node in region["nodes"]}
+    groups = aws.read("elbv2", "describe_target_groups", LoadBalancerArn=arn, absent=("TargetGroupNotFound",))
+    for group in groups["TargetGroups"] if groups else []:
+        speaks = (group["Protocol"], group["HealthCheckProtocol"])
+        assert speaks == ("HTTPS", "HTTPS"), f"{group['TargetGroupName']} speaks {'/'.join(speaks)}"
+        health = aws.need("elbv2", "describe_target_health", TargetGroupArn=group["TargetGroupArn"])
+        for target in health["TargetHealthDescriptions"]:
+            name, port = target["Target"]["Id"], target["Target"]["Port"]
+            role = nodes.get(name, {}).get("role", "nobody's")
+            assert roles.get(role, {}).get("port") == port, f"{name} ({role}) port {port} is behind it"
+
+
+# ---------------------------------------------------------------------- web ACLs
+def _references(statement: dict[str, Any]) -> Iterator[str]:
+    if "IPSetReferenceStatement" in statement:
+        yield statement["IPSetReferenceStatement"]["ARN"]
+    for inner in statement.get("OrStatement", {}).get("Statements", []):
+        yield from _references(inner)
+
+
+def _addresses(aws: Account, rule: dict[str, Any]) -> set[str]:
+    found: set[str] = set()
+    for arn in _references(rule["Statement"]):
+        name, identity = arn.split("/")[-2:]
+        answer = aws.need("wafv2", "get_ip_set", Name=name, Id=identity, Scope="REGIONAL")
+        found |= set(answer["IPSet"]["Addresses"])
+    return found
+
+
+@pytest.mark.control("STK-EDG-010")
+def test_its_rules_block_and_never_only_count(web_acl: Resource) -> None:
+    uploads = (web_acl.expected or {}).get("uploads", False)
+    assert web_acl["Rules"] or "Block" in web_acl["DefaultAction"], "it has no rule and allows everything"
+    for rule in web_acl["Rules"]:
+        acts = {**(rule.get("Action") or {}), **(rule.get("OverrideAction") or {})}
+        assert "Count" not in acts, f"rule {rule['Name']} only counts"
+        group = rule["Statement"].get("ManagedRuleGroupStatement", {})
+        for override in group.get("RuleActionOverrides", []):
+            explained = uploads and override["Name"] == BODY_RULE
+            assert "Block" in override["ActionToUse"] or explained, f"{override['Name']} is not blocked"
+
+
+@pytest.mark.control("STK-EDG-011")
+def test_the_rate_of_one_source_is_bounded(web_acl: Resource) -> None:
+    most = (web_acl.expected or {}).get("requests_per_five_minutes")
+    rates = [r for r in web_acl["Rules"] if "RateBasedStatement" in r["Statement"] and "Block" in r["Action"]]
+    assert rates, "no rule blocks a source by its rate"
+    stated = rates[0]["Statement"]["RateBasedStatement"]
+    limit, window = stated["Limit"], stated.get("EvaluationWindowSec", 300)
+    assert stated["AggregateKeyType"] == "IP", f"it counts by {stated['AggregateKeyType']}"
+    if most is not None:
+        assert limit * 300 <= most * window, f"{limit} in {window} s, more than {most} in 300 s"
+
+
+@pytest.mark.control("STK-EDG-012")
+def test_known_hostile_ranges_are_blocked_before_anything_else(web_acl: Resource, aws: Account) -> None:
+    rules = sorted(web_acl["Rules"], key=lambda rule: int(rule["Priority"]))
+    assert rules and "Block" in (rules[0].get("Action") or {}), "its first rule does not block"
+    assert list(_references(rules[0]["Statement"])), "its first rule names no set of addresses"
+    blocked: list[Any] = [ip_network(address) for address in _addresses(aws, rules[0])]
+    stated = (web_acl.expected or {}).get("hostile", {})
+    alive = [ip_network(cidr) for cidr, until in stated.items() if date.fromisoformat(until) >= _today()]
+    missing = [str(wanted) for wanted in alive if not _inside(wanted, blocked)]
+    assert not missing, f"not blocked: {', '.join(missing)}"
+
+
+@pytest.mark.control("STK-EDG-013")
+def test_only_sources_bound_today_are_admitted(web_acl: Resource, aws: Account, region: Region) -> None:
+    if (web_acl.expected or {}).get("sources") == "internet":
+        pytest.skip("not applicable: the stack file admits everybody whom the firewall admits")
+    assert "Block" in web_acl["DefaultAction"], "it admits whoever no rule refuses"
+    allowing = [rule for rule in web_acl["Rules"] if "Allow" in (rule.get("Action") or {})]
+    unbound = [rule["Name"] for rule in allowing if not list(_references(rule["Statement"]))]
+    assert not unbound, f"{', '.join(unbound)} admits without looking at the source"
+    admitted = [ip_network(address) for rule in allowing for address in _addresses(aws, rule)]
+    bound = [
+        ip_network(source["cidr"])
+        for customer in region.get("customers", {}).values()
+        for source in customer["sources"].values()
+        if date.fromisoformat(source["until"]) >= _today()
+    ]
+    surplus = [str(a) for a in admitted if not _inside(a, bound)]
+    assert not surplus, f"admitted without a binding in force: {', '.join(sorted(surplus))}"
+    missing = [str(b) for b in bound if not _inside(b, admitted)]
+    assert not missing, f"bound and not admitted: {', '.join(sorted(missing))}"
+
+
+def _inside(network: Any, others: list[Any]) -> bool:
+    """Whether ranges, joined where they are neighbours, hold another one whole."""
+    same = collapse_addresses(other for other in others if other.version == network.version)
+    return any(network.subnet_of(other) for other in same)
+
+
+@pytest.mark.control("STK-EDG-014")
+def test_each_judged_request_is_logged_without_credentials(
+    web_acl: Resource, aws: Account, region: Region
+) -> None:
+    absent = ("WAFNonexistentItemException",)
+    found = aws.read("wafv2", "get_logging_configuration", ResourceArn=web_acl["ARN"], absent=absent)
+    assert found, "it does not log"
+    stated = found["LoggingConfiguration"]
+    ours = f"arn:aws:logs:{region['region']}:{region['account']}:log-group:aws-waf-logs-"
+    elsewhere = [arn for arn in stated["LogDestinationConfigs"] if not arn.startswith(ours)]
+    assert not elsewhere, f"it logs to {', '.join(elsewhere)}"
+    assert not stated.get("LoggingFilter"), "a filter drops records"
+    redacted = {field.get("SingleHeader", {}).get("Name") for field in stated.get("RedactedFields", [])}
+    assert {"authorization", "cookie"} <= redacted, "credentials are in the log"
+
+
+@pytest.mark.control("STK-EDG-015")
+def test_aws_managed_rules_judge_every_request(web_acl: Resource) -> None:
+    groups = {
+        statement["ManagedRuleGroupStatement"]["Name"]: "ScopeDownStatement"
+        in statement["ManagedRuleGroupStatement"]
+        for statement in (rule["Statement"] for rule in web_acl["Rules"])
+        if "ManagedRuleGroupStatement" in statement
+    }
+    wanted = FAMILIES | (
+        {"AWSManagedRulesAnonymousIpList"} if (web_acl.expected or {}).get("sources") == "internet" else set()
+    )
+    missing = wanted - set(groups)
+    assert not missing, f"without {', '.join(sorted(missing))}"
+    narrowed = sorted(name for name in wanted if groups[name])
+    assert not narrowed, f"{', '.join(narrowed)} sees a part of the requests only"
