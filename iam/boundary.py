@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from iam.documents import Document, Statement, document, outside_regions
+from iam.node_policies import AGENT_CHANNELS, AGENT_READS, AGENT_REPORTS
 
 # What a node can need at all: management by Systems Manager, its logs, objects, keys, secrets read.
 NODE_SERVICES = (
-    "ec2messages:*",
+    *AGENT_CHANNELS,
+    *AGENT_READS,
+    *AGENT_REPORTS,
     "kms:Decrypt",
     "kms:DescribeKey",
     "kms:GenerateDataKey",
@@ -28,8 +31,6 @@ NODE_SERVICES = (
     "s3:AbortMultipartUpload",
     "s3:ListMultipartUploadParts",
     "secretsmanager:GetSecretValue",
-    "ssm:*",
-    "ssmmessages:*",
 )
 ESCALATION = ("account:*", "iam:*", "organizations:*", "sts:AssumeRole*", "sts:GetFederationToken")
 DESTRUCTION = (
@@ -50,8 +51,8 @@ DESTRUCTION = (
 LATERAL = ("ssm:SendCommand", "ssm:StartSession", "ssm:StartAutomationExecution", "ssm:PutParameter")
 
 
-def node_boundary(allowed_regions: Sequence[str]) -> Document:
-    """The boundary document for nodes that may speak to `allowed_regions` only."""
+def node_boundary(allowed_regions: Sequence[str], switched: Sequence[Statement] = ()) -> Document:
+    """The boundary document for nodes that may speak to `allowed_regions` only, less what is switched off."""
     return document(
         [
             Statement("NodesAtMost", "Allow", NODE_SERVICES),
@@ -59,6 +60,7 @@ def node_boundary(allowed_regions: Sequence[str]) -> Document:
             Statement("NoEscalation", "Deny", ESCALATION),
             Statement("NoDestruction", "Deny", DESTRUCTION),
             Statement("NoLateralMovement", "Deny", LATERAL),
+            *switched,
         ]
     )
 

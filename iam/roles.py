@@ -9,7 +9,7 @@ import pulumi
 from pulumi_aws import iam
 
 from iam.boundary import node_boundary
-from iam.documents import render, trust
+from iam.documents import Statement, render, trust
 from iam.node_policies import DataAccess, managed_by_ssm, node_policy, uses_data
 from tagging import tags
 
@@ -29,6 +29,7 @@ class NodeRolesArgs:
     roles: Sequence[str]
     data: Mapping[str, DataAccess]
     endpoints: Mapping[str, Sequence[pulumi.Output[str]]]
+    switched: Sequence[Statement] = ()
 
 
 class NodeRoles(pulumi.ComponentResource):
@@ -46,7 +47,7 @@ class NodeRoles(pulumi.ComponentResource):
             "node-boundary",
             path=self._path,
             description="The most any node may ever do, whatever else is attached to its role",
-            policy=render(node_boundary(args.allowed_regions)),
+            policy=render(node_boundary(args.allowed_regions, args.switched)),
             tags=tags(f"{args.stack}-node-boundary"),
             opts=self._child,
         )
