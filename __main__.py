@@ -18,6 +18,7 @@ from detection.watch import Watch, WatchArgs
 from edge.component import Edge, EdgeArgs
 from edge.firewall import log_group_pattern
 from fault import Fault
+from iam import switches
 from iam.account import AccountBaseline
 from iam.roles import NodeRoles, NodeRolesArgs
 from iam.team_grants import Place
@@ -76,6 +77,7 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
             roles=list(config.server_roles),
             data=data_access(config.data_classes, list(config.server_roles), stack, account),
             endpoints=network.storage_endpoints(),
+            switched=switches.for_machines(config.access.switches),
         ),
         ours,
     )
