@@ -2,7 +2,7 @@
 
 Each stack switches them on in its own region. An allowed region without a stack holds nothing (a role may act
 there only when a stack is made for it), costs nothing, and is covered by the trail of all regions;
-STK-DET-014 turns red as soon as something stands in one and is not watched.
+STK-DET-016 turns red as soon as something stands in one and is not watched.
 """
 
 from __future__ import annotations

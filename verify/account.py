@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from verify.evidence import Recorder
 
-READING = ("describe_", "get_", "list_", "head_", "search_")
+READING = ("batch_get_", "describe_", "get_", "head_", "list_", "search_")
 
 
 class AccountFault(RuntimeError):

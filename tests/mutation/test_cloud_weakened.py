@@ -11,10 +11,20 @@ import socket
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from tests.mutation.weaknesses import compute, edge, egress, identity, logs, network, network_services, storage
+from tests.mutation.weaknesses import (
+    compute,
+    detection,
+    edge,
+    egress,
+    identity,
+    logs,
+    network,
+    network_services,
+    storage,
+)
 from tests.mutation.weaknesses.pairs import Pairs, Weakness, node_of
 
-AREAS = (storage, identity, logs, network, network_services, egress, compute, edge)
+AREAS = (storage, identity, logs, network, network_services, egress, compute, edge, detection)
 MOST_ROUNDS = 4
 
 

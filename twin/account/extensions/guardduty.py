@@ -176,7 +176,9 @@ def _add_lists(kind: str) -> None:
         return ActionResult({identity: made})
 
     def get(self: Any) -> ActionResult:
-        return ActionResult({k: v for k, v in _one(self, kind).items() if v is not None and k != "entries"})
+        return ActionResult(
+            {k: v for k, v in _one(self, kind).items() if v is not None and k not in ("entries", "wanted")}
+        )
 
     def listed(self: Any) -> ActionResult:
         return ActionResult({f"{identity}s": sorted(_kept(_detector(self, asked(self)), kind))})
@@ -184,8 +186,8 @@ def _add_lists(kind: str) -> None:
     def update(self: Any) -> EmptyResult:
         kept, given = _one(self, kind), asked(self)
         fresh = {**kept, **{name: given[name] for name in ("Name", "Location") if name in given}}
-        active = given.get("Activate", kept["Status"] == "ACTIVE")
-        if "Location" in given or active != (kept["Status"] == "ACTIVE"):
+        active = given.get("Activate", kept["wanted"])
+        if "Location" in given or active != kept["wanted"]:
             _activate(self, fresh, active, entries)
         kept.update(fresh)
         return EmptyResult()
@@ -211,6 +213,7 @@ def _one(response: Any, kind: str) -> dict[str, Any]:
 
 def _activate(response: Any, kept: dict[str, Any], wanted: bool, most: int) -> None:
     """Read the list, as GuardDuty does at this moment and never by itself later."""
+    kept["wanted"] = wanted
     if not wanted:
         kept["Status"] = "INACTIVE"
         return
