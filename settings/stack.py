@@ -15,6 +15,7 @@ from settings import draft as drafts
 from settings import (
     rules_access,
     rules_balancers,
+    rules_data,
     rules_edge,
     rules_egress,
     rules_firewall,
@@ -58,6 +59,7 @@ def violations(draft: Draft) -> list[Problem]:
     rules = (
         *rules_region.RULES,
         *rules_firewall.RULES,
+        *rules_data.RULES,
         *rules_access.RULES,
         *rules_balancers.RULES,
         *rules_egress.RULES,
@@ -114,7 +116,11 @@ def load(stack: str, root: Path) -> Settings:
         problems.append(
             Problem(f"server_roles.{stack}", stack, "a role is not named as its stack", "choose another name")
         )
-    return _parse(mapping, problems)
+    found = _parse(mapping, problems)
+    too_long = list(rules_data.bucket_names_fit(stack, rules_data.buckets_of(Draft.of(found))))
+    if too_long:
+        raise SettingsError(too_long)
+    return found
 
 
 def _parse(mapping: Mapping[str, Any], problems: list[Problem]) -> Settings:

@@ -6,6 +6,8 @@ between the parts can belong to nothing else: a pattern for one class matches no
 
 from __future__ import annotations
 
+from fault import Fault
+
 MOST = 63  # Amazon S3 User Guide, "General purpose bucket naming rules"
 # AWS WAF logs into buckets whose names begin so, and into no other (AWS WAF Developer Guide, "Sending web ACL
 # traffic logs to an Amazon S3 bucket"); load balancers, flow logs and the others take any name.
@@ -15,13 +17,18 @@ WAF_PREFIX = "aws-waf-logs-"
 def bucket_name(stack: str, account: str, purpose: str) -> str:
     """The bucket of a purpose, e.g. `logs`."""
     prefix = WAF_PREFIX if purpose == "delivery" else ""
-    return f"{prefix}stockade-{stack}-{purpose}-{account}"
+    name = f"{prefix}stockade-{stack}-{purpose}-{account}"
+    if len(name) > MOST:
+        raise Fault(
+            f"a bucket would be named {name}", f"S3 takes {MOST} characters", "shorten the stack or customer"
+        )
+    return name
 
 
 def class_bucket(stack: str, account: str, data_class: str, customer: str | None = None) -> str:
     """The bucket of a data class: the shared one, or a customer's own."""
     own = f"--{customer}" if customer else ""
-    return bucket_name(stack, account, f"data--{data_class}{own}")
+    return bucket_name(stack, account, f"-{data_class}{own}")
 
 
 def class_patterns(stack: str, account: str, data_class: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from tests.infra.monitor import run_of
 
 OURS, FOREIGN = "111122223333", "999900001111"
 HOME = Home(OURS, "ap-south-1", "in-mumbai")
-BUCKET = f"arn:aws:s3:::stockade-in-mumbai-data--records-{OURS}"
+BUCKET = f"arn:aws:s3:::stockade-in-mumbai--records-{OURS}"
 KEY = f"arn:aws:kms:ap-south-1:{OURS}:key/1"
 GROUP = f"arn:aws:logs:ap-south-1:{OURS}:log-group:/stockade/in-mumbai/nodes:log-stream:x"
 AGENT = "arn:aws:s3:::amazon-ssm-ap-south-1/latest/manifest"
