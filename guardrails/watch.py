@@ -30,12 +30,20 @@ def channels_closed(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[F
     for kind, (policy_type, name) in POLICIES.items():
         policies = list(of_type(resources, policy_type))
         for channel in of_type(resources, kind):
-            own = [one for one in policies if channel["urn"] in one.get("depends", {}).get(name, [])]
+            own = [one for one in policies if _policy_of(one, channel, name)]
             if not own:
                 yield Finding("channel-closed", channel["urn"], "it has no policy", "add one")
         for policy in policies:
             if policy["inputs"].get("policy") not in UNKNOWN:
                 yield from _judged(policy)
+
+
+def _policy_of(policy: Planned, channel: Planned, name: str) -> bool:
+    """By what it was computed from, or as its namesake in the same component while no id is known."""
+    depends = policy.get("depends", {}).get(name)
+    if depends:
+        return channel["urn"] in depends
+    return (policy["parent"], policy["name"]) == (channel["parent"], channel["name"])
 
 
 def _judged(policy: Planned) -> Iterator[Finding]:

@@ -17,14 +17,16 @@ from tests.mutation.weaknesses import (
     edge,
     egress,
     identity,
+    ipv6,
     logs,
     network,
     network_services,
     storage,
+    watch,
 )
 from tests.mutation.weaknesses.pairs import Pairs, Weakness, node_of
 
-AREAS = (storage, identity, logs, network, network_services, egress, compute, edge, detection)
+AREAS = (storage, identity, logs, network, network_services, egress, ipv6, compute, detection, edge, watch, vpn)
 MOST_ROUNDS = 4
 
 

@@ -8,7 +8,17 @@ results. One file per folder of the program; each has a table of its kinds.
 from __future__ import annotations
 
 from verify.account import Account, AccountFault
-from verify.discovery import compute, detection, edge, identity, logs, network, network_services, storage
+from verify.discovery import (
+    compute,
+    detection,
+    edge,
+    identity,
+    logs,
+    network,
+    network_services,
+    storage,
+    watch,
+)
 from verify.discovery.joining import Contract, Finder
 from verify.subjects import Resource
 
@@ -21,6 +31,7 @@ KINDS: dict[str, Finder] = {
     **logs.KINDS,
     **detection.KINDS,
     **edge.KINDS,
+    **watch.KINDS,
 }
 
 
