@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -262,6 +263,20 @@ def test_a_metric_filter_is_put_once_counts_and_is_gone_when_deleted(aws: Client
     assert sum(point["Sum"] for point in counted["Datapoints"]) == 2
     logs.delete_metric_filter(logGroupName="g", filterName="f")
     assert logs.describe_metric_filters(logGroupName="g")["metricFilters"] == []
+
+
+def test_filters_put_at_the_same_moment_are_all_there(aws: Clients) -> None:
+    logs = aws.client("logs")
+    logs.create_log_group(logGroupName="many")
+
+    def put(number: int) -> None:
+        metric = {"metricName": "m", "metricNamespace": "n", "metricValue": "1"}
+        stated = {"filterPattern": "{ $.a = 1 }", "metricTransformations": [metric]}
+        logs.put_metric_filter(logGroupName="many", filterName=f"f{number}", **stated)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(put, range(60)))
+    assert len(logs.describe_metric_filters(logGroupName="many")["metricFilters"]) == 60
 
 
 def _put(logs: Any, group: str, pattern: str) -> None:
