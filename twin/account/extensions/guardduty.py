@@ -25,7 +25,7 @@ from twin.account.extensions.rest import asked, retag, route
 
 # Always on with a detector, and not to be switched ("Foundational data sources").
 FOUNDATION = ("CLOUD_TRAIL", "DNS_LOGS", "FLOW_LOGS")
-OPTIONAL = {
+OPTIONAL: dict[str, tuple[str, ...]] = {
     "S3_DATA_EVENTS": (),
     "EKS_AUDIT_LOGS": (),
     "EBS_MALWARE_PROTECTION": (),
@@ -185,7 +185,8 @@ def _add_lists(kind: str) -> None:
 
     def update(self: Any) -> EmptyResult:
         kept, given = _one(self, kind), asked(self)
-        fresh = {**kept, **{name: given[name] for name in ("Name", "Location") if name in given}}
+        changed: dict[str, Any] = {name: given[name] for name in ("Name", "Location") if name in given}
+        fresh = kept | changed
         active = given.get("Activate", kept["wanted"])
         if "Location" in given or active != kept["wanted"]:
             _activate(self, fresh, active, entries)
@@ -220,11 +221,9 @@ def _activate(response: Any, kept: dict[str, Any], wanted: bool, most: int) -> N
     found = next((m for p in _LOCATIONS if (m := re.fullmatch(p, kept["Location"] or ""))), None)
     if found is None:
         raise Refused("The request is rejected because the input location has an invalid URL.")
-    try:
-        store = s3_backends[response.current_account]["aws"]
-        text = store.get_object(found["bucket"], found["key"]).value.decode()
-    except (AttributeError, ServiceException):
-        text = ""
+    store = s3_backends[response.current_account]["aws"]
+    known = store.get_object(found["bucket"], found["key"]) if found["bucket"] in store.buckets else None
+    text = known.value.decode() if known is not None else ""
     entries = [line.strip() for line in text.splitlines() if line.strip()]
     kept["entries"] = entries
     kept["Status"] = "ACTIVE" if 0 < len(entries) <= most else "ERROR"

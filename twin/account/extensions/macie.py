@@ -62,7 +62,7 @@ def install() -> None:
     def without_session(self: Any, region_name: str, account_id: str) -> None:
         begin(self, region_name, account_id)
         self.macie_session = None
-        self.jobs: dict[str, dict[str, Any]] = {}
+        self.jobs = {}
 
     place(MacieBackend, __init__=without_session)
     place(

@@ -18,7 +18,7 @@ def bucket_admits(account: str, bucket: str, service: str, action: str, resource
     """Whether the bucket exists in this account and its policy allows the service this action."""
     found = s3_backends[account]["aws"].buckets.get(bucket)
     policy = found.policy if found is not None else None
-    return bool(policy) and admits(policy, service, action, resource)
+    return policy is not None and admits(policy, service, action, resource)
 
 
 def key_admits(account: str, region: str, key_arn: str, service: str, action: str) -> bool:

@@ -156,7 +156,7 @@ class Listing(Part):
     def change(self, call: Call, identity: str, changed: set[str]) -> None:
         """UpdateIPSet or UpdateThreatIntelSet, which reads the list again."""
         client = call.client("guardduty")
-        given = {name: call.inputs[name] for name in ("location", "activate") if name in changed}
+        given: Plain = {name: call.inputs[name] for name in ("location", "activate") if name in changed}
         if given:
             parameters = to_aws(client, f"update_{self.kind}", given, {})
             getattr(client, f"update_{self.kind}")(**self._names(identity), **parameters)
