@@ -30,6 +30,7 @@ from network.public_access import PublicAccess, PublicAccessArgs
 from nodes.component import Nodes, NodesArgs
 from outputs import region_contract
 from settings import Settings
+from storage.backup import Backups, BackupsArgs
 from storage.component import Storage, StorageArgs
 from storage.keys import Keys, KeysArgs
 from storage.partitions import data_access
@@ -85,6 +86,7 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
     storage = Storage(
         "storage", StorageArgs(config, stack, keys, role_arns, network.storage_endpoints()), ours
     )
+    backups = Backups("backups", BackupsArgs(config, stack, keys.backup.arn), ours)
     nodes = Nodes(
         "nodes",
         NodesArgs(
@@ -168,6 +170,7 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
     # What components say of themselves: key in the region contract → their `contract()`.
     more: dict[str, Any] = {
         **watch.contract(),
+        "backup": backups.contract(),
         "teams": teams.contract(),
         "windows": teams.windows.contract() if teams.windows else None,
         "load_balancers": edge.contract(),

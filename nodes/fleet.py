@@ -73,7 +73,7 @@ class Fleet(pulumi.ComponentResource):
             update_default_version=True,
             tag_specifications=[
                 ec2.LaunchTemplateTagSpecificationArgs(
-                    resource_type="volume", tags=tags(f"{args.role}-root", role=args.role)
+                    resource_type="volume", tags=tags(f"{args.role}-root", role=args.role, backup="daily")
                 )
             ],
             tags=tags(args.role, role=args.role),
