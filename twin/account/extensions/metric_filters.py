@@ -23,7 +23,6 @@ from moto.logs.responses import LogsResponse
 from twin.account.extensions.filter_patterns import BadPattern, compiled, matches
 from twin.account.extensions.placing import place
 
-
 # The list of all filters is replaced as a whole; the server answers many requests at once.
 _lock = threading.Lock()
 
