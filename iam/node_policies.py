@@ -36,11 +36,11 @@ AGENT_CHANNELS = (
 )
 AGENT_REPORTS = (
     "ssm:PutComplianceItems",
-    "ssm:PutInventory",
     "ssm:UpdateInstanceAssociationStatus",
     "ssm:UpdateInstanceInformation",
 )
 AGENT_READS = (
+    "ssm:PutInventory",  # names no resource (Service Authorization Reference)
     "ssm:DescribeAssociation",
     "ssm:GetDocument",
     "ssm:DescribeDocument",
