@@ -72,5 +72,6 @@ THREE_NODES: dict[str, Any] = {
             "port": 123,
             "why": "time",
         },
+        {"from": ["edge"], "to": ["aws_endpoints"], "protocol": "tcp", "port": 443, "why": "its records"},
     ],
 }

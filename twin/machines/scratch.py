@@ -80,6 +80,7 @@ SETTINGS: dict[str, Any] = {
             "why": "signed packages",
         },
         {"from": ["edge"], "to": ["time_servers"], "protocol": "udp", "port": 123, "why": "time"},
+        {"from": ["edge"], "to": ["aws_endpoints"], "protocol": "tcp", "port": 443, "why": "its records"},
     ],
     "retention": {
         "flow_logs_days": 400,
