@@ -71,3 +71,28 @@ def test_no_key_policy_reaches_another_account(policy: list[Statement], region: 
     for statement in policy:
         foreign = [p for p in principals(statement) if p.startswith("arn:") and own not in p]
         assert not foreign, f"statement {statement.get('Sid')} names {', '.join(foreign)}"
+
+
+@pytest.mark.control("STK-KMS-007")
+def test_a_key_of_data_serves_the_roles_of_its_classes_only(
+    key: Resource, policy: list[Statement], region: Region
+) -> None:
+    name = key.id.partition("/")[2]
+    kind, _, whose = name.partition("/")
+    if kind not in ("data", "customer") or not key.expected:
+        pytest.skip("not applicable: it is no key of data")
+    classes = [whose] if kind == "data" else region["customers"][whose]["classes"]
+    servers = {r for c in classes for f in ("writers", "readers") for r in region["data_classes"][c][f]}
+    roles = {region["roles"][role]["role_arn"].lower() for role in servers}
+    if kind == "customer" and region["customers"][whose].get("deep_archive"):
+        stack = region["stack"]
+        roles.add(
+            f"arn:aws:iam::{region['account']}:role/stockade/{stack}/stockade-{stack}-copy-{whose}".lower()
+        )
+    for statement in policy:
+        usable = [a for a in CRYPTOGRAPHY if covers(statement.get("Action", []), a)]
+        if statement.get("Effect") != "Allow" or not usable:
+            continue
+        named = set(conditions(statement).get("arnequals aws:principalarn", []))
+        assert named, f"statement {statement.get('Sid')} gives {', '.join(usable)} to every role"
+        assert named <= roles, f"statement {statement.get('Sid')} names {', '.join(sorted(named - roles))}"
