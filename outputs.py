@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pulumi
+from pulumi_aws import ec2
 
 from iam.roles import NodeRoles
 from network.component import Network
@@ -62,7 +63,7 @@ def region_contract(  # noqa: PLR0913 - one argument per component of the progra
             for (site, vpc), connection in network.vpn.connections.items()
         },
         "load_balancer_groups": {name: group.id for name, group in network.groups.load_balancers.items()},
-        "intent": to_data(intent),
+        "intent": to_data(intent, {key: _networks6(vpc) for key, vpc in network.vpcs.items()}),
         **_as_stated(settings),
         **more,
     }
@@ -78,10 +79,12 @@ def _vpc(key: str, vpc: Vpc, network: Network) -> dict[str, Any]:
     return {
         "id": vpc.id,
         "cidr": str(vpc.cidr),
+        **({"cidr6": vpc.cidr6} if vpc.cidr6 is not None else {}),
         "subnets": {
             name: {
                 "id": vpc.subnets[name].id,
                 "cidr": str(plan.cidr),
+                **({"cidr6": vpc.subnets[name].ipv6_cidr_block} if vpc.cidr6 is not None else {}),
                 "zone": plan.zone,
                 "tier": plan.tier,
             }
@@ -91,6 +94,22 @@ def _vpc(key: str, vpc: Vpc, network: Network) -> dict[str, Any]:
         "default_security_group": vpc.default_security_group.id,
         "flow_log": network.flow_logs.logs[key].id,
     }
+
+
+def _networks6(vpc: Vpc) -> dict[str, list[Any]]:
+    """Per tier the IPv6 blocks of its subnets, which only AWS knows."""
+    if vpc.cidr6 is None:
+        return {}
+    tiers: dict[str, list[Any]] = {}
+    for name, plan in vpc.plan.items():
+        tiers.setdefault(plan.tier, []).append(vpc.subnets[name].ipv6_cidr_block)
+    return tiers
+
+
+def _address6(instance: ec2.Instance, vpc: Vpc) -> dict[str, Any]:
+    if vpc.cidr6 is None:
+        return {}
+    return {"address6": instance.ipv6_addresses.apply(lambda found: found[0] if found else None)}
 
 
 def _nodes(key: str, settings: Settings, network: Network, nodes: Nodes) -> list[dict[str, Any]]:
@@ -106,6 +125,7 @@ def _nodes(key: str, settings: Settings, network: Network, nodes: Nodes) -> list
             "instance_id": fleet.instances[placed.name].id,
             "address": fleet.instances[placed.name].private_ip,
             "public_address": fleet.addresses[placed.name].public_ip if fleet.addresses else None,
+            **_address6(fleet.instances[placed.name], network.vpcs[role.vpc]),
             "security_group": network.groups.roles[key].id,
         }
         for placed in nodes.placements[key]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal
@@ -218,11 +218,19 @@ def inside(inner: Network, outer: Network) -> bool:
     return False
 
 
-def to_data(intent: Intent) -> dict[str, Any]:
-    """Plain data for region.json; `from_data` reads it back."""
+Networks6 = Mapping[str, Mapping[str, Sequence[Any]]]
+
+
+def to_data(intent: Intent, networks6: Networks6 | None = None) -> dict[str, Any]:
+    """Plain data for region.json; `from_data` reads it back.
+
+    `networks6`: per VPC and tier the IPv6 blocks of its subnets, which only AWS knows. What stands there has
+    them from here on, so that whoever reads the contract (nodes' firewalls, tests) sees both families.
+    """
+    known = networks6 or {}
     return {
-        "flows": [_flow_data(flow) for flow in intent.flows],
-        "endpoints": [_endpoint_data(endpoint) for endpoint in intent.endpoints],
+        "flows": [_flow_data(flow, known) for flow in intent.flows],
+        "endpoints": [_endpoint_data(endpoint, known) for endpoint in intent.endpoints],
     }
 
 
@@ -245,11 +253,11 @@ def from_data(data: Mapping[str, Any]) -> Intent:
     return Intent(flows, tuple(_endpoint(endpoint) for endpoint in data["endpoints"]))
 
 
-def _flow_data(flow: Flow) -> dict[str, Any]:
+def _flow_data(flow: Flow, networks6: Networks6) -> dict[str, Any]:
     limit = {"connections": flow.limit.connections, "rate": flow.limit.rate} if flow.limit else None
     return {
-        "source": _endpoint_data(flow.source),
-        "target": _endpoint_data(flow.target),
+        "source": _endpoint_data(flow.source, networks6),
+        "target": _endpoint_data(flow.target, networks6),
         "protocol": flow.protocol,
         "port": flow.port,
         "why": flow.why,
@@ -257,11 +265,13 @@ def _flow_data(flow: Flow) -> dict[str, Any]:
     }
 
 
-def _endpoint_data(endpoint: Endpoint) -> dict[str, Any]:
+def _endpoint_data(endpoint: Endpoint, networks6: Networks6) -> dict[str, Any]:
+    ours = endpoint.kind in GUARDED and endpoint.vpc and endpoint.tier
+    six = networks6.get(endpoint.vpc or "", {}).get(endpoint.tier or "", ()) if ours else ()
     return {
         "kind": endpoint.kind,
         "name": endpoint.name,
-        "networks": [str(network) for network in endpoint.networks],
+        "networks": [*(str(network) for network in endpoint.networks), *six],
         "vpc": endpoint.vpc,
         "tier": endpoint.tier,
         "vpcs": list(endpoint.vpcs),

@@ -49,8 +49,7 @@ def _group(intent: Intent, what: str, owner: Endpoint, rules: list[SgRule]) -> I
             "firewall",
             f"security group of {what}: {count} {_WORDS[direction]} rules for IPv{version}",
             f"AWS takes {MOST_GROUP_RULES} rules per security group, direction and family",
-            f"{_largest(intent, [owner], version)}, "
-            f"or split {owner.name} in two with fewer flows each",
+            f"{_largest(intent, [owner], version)}, or split {owner.name} in two with fewer flows each",
         )
 
 

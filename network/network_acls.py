@@ -18,6 +18,9 @@ from settings import Settings, Tier
 # Amazon VPC User Guide, "Ephemeral ports": Linux clients use 32768-61000, Windows 49152-65535, NAT gateways
 # and load balancers 1024-65535. Clients are of any kind here, so the answer may go to all of these.
 EPHEMERAL = (1024, 65535)
+# Answers from everybody leave out the port of remote desktop, which no ACL may open to the internet (CIS AWS
+# Foundations Benchmark v3.0.0, 5.1): the rare call that a NAT gateway makes from that port is made again.
+ANSWERS_FROM_ALL = ((1024, 3388), (3390, 65535))
 # Rule numbers are 1 to 32766 ("Network ACL basics").
 _NUMBERS = 32000
 PUBLIC, PRIVATE = Tier.PUBLIC.value, Tier.PRIVATE.value
@@ -96,7 +99,8 @@ def _through_nat(vpc: str, intent: Intent, settings: Settings) -> Iterator[AclEn
             service = (flow.port, flow.port)
             yield AclEntry("ingress", flow.protocol, *service, inner)
             yield AclEntry("egress", flow.protocol, *service, EVERYWHERE[0])
-            yield AclEntry("ingress", flow.protocol, *EPHEMERAL, EVERYWHERE[0])
+            for ports in ANSWERS_FROM_ALL:
+                yield AclEntry("ingress", flow.protocol, *ports, EVERYWHERE[0])
             yield AclEntry("egress", flow.protocol, *EPHEMERAL, inner)
 
 
@@ -112,7 +116,8 @@ def _entries(flow: Flow, settings: Settings) -> Iterator[tuple[tuple[str, str], 
                 yield place, AclEntry("egress", flow.protocol, *EPHEMERAL, block)
             else:
                 yield place, AclEntry("egress", flow.protocol, *service, block)
-                yield place, AclEntry("ingress", flow.protocol, *EPHEMERAL, block)
+                for ports in ANSWERS_FROM_ALL if block in EVERYWHERE else (EPHEMERAL,):
+                    yield place, AclEntry("ingress", flow.protocol, *ports, block)
 
 
 def _blocks(endpoint: Endpoint, seen_from: str, settings: Settings) -> tuple[Network | TierBlock6, ...]:

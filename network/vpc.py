@@ -130,7 +130,8 @@ class Vpc(pulumi.ComponentResource):
             vpc_id=self.id,
             cidr_block=str(plan.cidr),
             ipv6_cidr_block=self._cidr6(plan),
-            assign_ipv6_address_on_creation=False,  # an IPv6 address is always a stated one, too
+            # An IPv6 address is always a stated one, too.
+            assign_ipv6_address_on_creation=False if self.cidr6 is not None else None,
             availability_zone=plan.zone,
             map_public_ip_on_launch=False,  # a public address is always a stated Elastic IP
             tags=tags(name, tier=plan.tier),

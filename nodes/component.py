@@ -62,6 +62,7 @@ class Nodes(pulumi.ComponentResource):
                 security_group=args.security_groups[key],
                 instance_profile_arn=args.instance_profiles[key],
                 volume_key_arn=args.volume_key_arn,
+                ipv6=args.settings.vpcs[role.vpc].ipv6,
                 administrator_keys=[one.key for one in args.settings.administrators.values()],
             ),
             self._child,

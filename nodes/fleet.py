@@ -33,6 +33,7 @@ class FleetArgs:
     instance_profile_arn: pulumi.Output[str]
     volume_key_arn: pulumi.Output[str]
     administrator_keys: Sequence[str]
+    ipv6: bool = False
 
 
 class Fleet(pulumi.ComponentResource):
@@ -94,11 +95,12 @@ class Fleet(pulumi.ComponentResource):
 
     def _instance(self, placed: Placement) -> ec2.Instance:
         # The template says everything about the node but where it stands. No subnet hands out public
-        # addresses, so none has one unless it is stated below.
+        # or IPv6 addresses, so none has one unless it is stated here or below.
         return ec2.Instance(
             placed.name,
             launch_template=ec2.InstanceLaunchTemplateArgs(id=self.template.id, version="$Latest"),
             subnet_id=self._args.subnets[placed.subnet],
+            ipv6_address_count=1 if self._args.ipv6 else None,
             tags=tags(placed.name, role=placed.role, tier=self._args.tier, zone=placed.zone),
             opts=self._child,
         )

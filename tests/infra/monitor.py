@@ -73,6 +73,9 @@ class _Cloud(mocks.Mocks):
             "defaultRouteTableId": f"rtb-{args.name}",
             "privateIp": "10.0.0.9",
             "publicIp": "203.0.113.9",
+            # What AWS adds when it is asked for IPv6; nobody reads them of a VPC that is not.
+            "ipv6CidrBlock": "2001:db8:1200::/56" if args.inputs.get("assignGeneratedIpv6CidrBlock") else "",
+            "ipv6Addresses": ["2001:db8:1200::9"] if args.inputs.get("ipv6AddressCount") else [],
             "name": f"{args.name}-auto",
         }
         return f"{kind}-{args.name}", {**computed, **args.inputs}

@@ -12,7 +12,7 @@ import pulumi
 import pytest
 
 import settings
-from network.intent import egress_vpcs, from_data, peerings, resolve
+from network.intent import egress_vpcs, from_data, peerings, resolve, to_data
 from network.peering import crossings
 from tests.infra.monitor import ROOT, Run, run_of, run_program, stack_file
 
@@ -115,7 +115,8 @@ def test_the_region_contract_has_the_shape_of_the_contracts_page(run: Run, stack
     assert region["schema"] == "stockade/region/1"
     assert region["stack"] == stack
     for node in region["nodes"]:
-        assert set(node) == {
+        dual = "cidr6" in region["vpcs"][node["vpc"]]
+        assert set(node) - ({"address6"} if dual else set()) == {
             *("name", "role", "vpc", "tier", "zone", "subnet", "instance_id"),
             *("address", "public_address", "security_group"),
         }
@@ -124,7 +125,44 @@ def test_the_region_contract_has_the_shape_of_the_contracts_page(run: Run, stack
 
 
 def test_the_contracts_intent_reads_back_as_the_settings_intent(run: Run, stack: str) -> None:
-    assert from_data(run.outputs["region"]["intent"]) == resolve(settings.load(stack, ROOT))
+    region = run.outputs["region"]
+    pure = resolve(settings.load(stack, ROOT))
+    known = {
+        name: {
+            tier: [s["cidr6"] for _, s in sorted(vpc["subnets"].items()) if s["tier"] == tier]
+            for tier in {s["tier"] for s in vpc["subnets"].values()}
+        }
+        for name, vpc in region["vpcs"].items()
+        if "cidr6" in vpc
+    }
+    assert from_data(region["intent"]) == from_data(to_data(pure, known))
+    if not known:
+        assert from_data(region["intent"]) == pure
+    else:
+        assert any(n.version == 6 for e in from_data(region["intent"]).roles() for n in e.networks)
+
+
+def test_a_dual_stack_vpc_has_ipv6_in_every_subnet_and_node_and_no_other_has(run: Run, stack: str) -> None:
+    vpcs = settings.load(stack, ROOT).vpcs
+    for name, vpc in run.of("aws:ec2/vpc:Vpc").items():
+        assert vpc["inputs"].get("assignGeneratedIpv6CidrBlock") is (True if vpcs[name].ipv6 else None)
+    blocks: list[str] = []
+    for name, subnet in run.of("aws:ec2/subnet:Subnet").items():
+        dual = vpcs[name.split("-")[0]].ipv6
+        assert bool(subnet["inputs"].get("ipv6CidrBlock")) == dual
+        assert subnet["inputs"].get("assignIpv6AddressOnCreation") in ((False,) if dual else (None,))
+        blocks += [subnet["inputs"]["ipv6CidrBlock"]] if dual else []
+    assert len(set(blocks)) == len(blocks)
+    for node in run.outputs["region"]["nodes"]:
+        made = run.of("aws:ec2/instance:Instance")[node["name"]]["inputs"]
+        assert made.get("ipv6AddressCount") == (1 if vpcs[node["vpc"]].ipv6 else None)
+        assert bool(node.get("address6")) == vpcs[node["vpc"]].ipv6
+    routes = run.of("aws:ec2/route:Route")
+    six = {n: r["inputs"] for n, r in routes.items() if r["inputs"].get("destinationIpv6CidrBlock") == "::/0"}
+    assert set(six) == {f"{name}-public-internet6" for name, vpc in vpcs.items() if vpc.ipv6}
+    assert all("gatewayId" in inputs for inputs in six.values())
+    named = [r for r in run.of("aws:ec2/networkAclRule:NetworkAclRule") if "-ipv6-" in r]
+    assert bool(named) == any(vpc.ipv6 for vpc in vpcs.values())
 
 
 def test_every_node_of_the_settings_stands_in_its_tier_and_a_zone_of_its_own(run: Run, stack: str) -> None:
@@ -212,6 +250,11 @@ def test_where_egress_is_declared_each_private_zone_leaves_through_its_own_nat_g
         route = run.of("aws:ec2/route:Route")[name.replace("-nat-", "-private-") + "-internet"]
         assert route["inputs"]["routeTableId"].endswith(f"-private-{name[-1]}")
         assert route["inputs"]["natGatewayId"].endswith(name)
+    (way6,) = run.of("aws:ec2/egressOnlyInternetGateway:EgressOnlyInternetGateway")
+    assert way6 == "customer", "dual stack: IPv6 leaves through a gateway that lets answers in, nothing else"
+    for letter in "abc":
+        way = run.of("aws:ec2/route:Route")[f"customer-private-{letter}-internet6"]["inputs"]
+        assert way["destinationIpv6CidrBlock"] == "::/0" and way["egressOnlyGatewayId"]
 
 
 def test_a_vpn_connection_for_every_site_and_vpc_and_no_other(run: Run, stack: str) -> None:

@@ -22,11 +22,25 @@ from tests.mutation.weaknesses import (
     network,
     network_services,
     storage,
+    vpn,
     watch,
 )
 from tests.mutation.weaknesses.pairs import Pairs, Weakness, node_of
 
-AREAS = (storage, identity, logs, network, network_services, egress, ipv6, compute, detection, edge, watch, vpn)
+AREAS = (
+    storage,
+    identity,
+    logs,
+    network,
+    network_services,
+    egress,
+    ipv6,
+    compute,
+    detection,
+    edge,
+    watch,
+    vpn,
+)
 MOST_ROUNDS = 4
 
 

@@ -34,6 +34,8 @@ def regions(draw: Any) -> settings.Settings:
         _rule(["noc", "service_centre"], everyone, "tcp", 22),
         _rule(everyone, ["package_proxy"], "tcp", 3142),
         _rule(everyone, ["time_servers"], "udp", 123),
+        # who writes data reaches S3
+        _rule(names[:1], ["aws_endpoints"], "tcp", 443),
     ]
     if any("public" in vpc["tiers"] for vpc in data["vpcs"].values()) and draw(st.booleans()):
         _add_load_balancer(draw, data)
@@ -63,7 +65,8 @@ def _add_load_balancer(draw: Any, data: dict[str, Any]) -> None:
 
 def _vpc(draw: Any, number: int) -> dict[str, Any]:
     tiers = draw(st.lists(st.sampled_from(["public", "private", "isolated"]), min_size=1, unique=True))
-    return {"cidr": f"10.{number}.0.0/{draw(st.integers(16, 20))}", "tiers": tiers}
+    cidr = f"10.{number}.0.0/{draw(st.integers(16, 20))}"
+    return {"cidr": cidr, "tiers": tiers, "ipv6": draw(st.booleans())}
 
 
 def _role(draw: Any, vpcs: dict[str, Any]) -> dict[str, Any]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import ipaddress
+import json
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 import settings
-from network.intent import Endpoint, resolve
+from network.intent import Endpoint, from_data, resolve, to_data
+from network.plan import subnet_block6, tier_block6
 from network.renderings import (
+    AclEntry,
     Reach,
+    TierBlock6,
     load_balancer_security_groups,
     network_acls,
     node_rules,
@@ -24,6 +29,7 @@ ip_network = functools.cache(ipaddress.ip_network)
 
 Address = IPv4Address | IPv6Address
 # What stands behind a security group of its own, and kind and name of one of these.
+LAB = IPv6Network("2001:2::/48")  # RFC 5180: for tests between networks
 OURS = ("role", "load_balancer")
 Owner = tuple[str, str]
 # Client ports at the edges of what systems use: the lowest, Linux's first, Windows's first, the last.
@@ -67,14 +73,36 @@ class Region:
 
     def __init__(self, loaded: settings.Settings) -> None:
         self.settings = loaded
-        self.intent = resolve(loaded)
+        self.blocks6 = {
+            name: IPv6Network((int(LAB.network_address) + (number << 72), 56))
+            for number, (name, vpc) in enumerate(loaded.vpcs.items())
+            if vpc.ipv6
+        }
+        # As the region contract has it: with the IPv6 blocks that AWS gave.
+        self.intent = from_data(json.loads(json.dumps(to_data(resolve(loaded), self._networks6()))))
         roles, balancers = security_groups(self.intent), load_balancer_security_groups(self.intent)
         self.groups: dict[Owner, Any] = {("role", name): rules for name, rules in roles.items()}
         self.groups |= {("load_balancer", name): rules for name, rules in balancers.items()}
-        self.acls = network_acls(self.intent, loaded)
+        acls = network_acls(resolve(loaded), loaded)
+        self.acls = {place: [self._known(place[0], e) for e in entries] for place, entries in acls.items()}
         self.nodes = {name: node_rules(self.intent, name) for name in loaded.server_roles}
         self.endpoints = {f"{e.kind}/{e.name}": e for e in self.intent.endpoints}
         self.matrix = reachability(self.intent, [{"role": name} for name in loaded.server_roles])
+
+    def _networks6(self) -> dict[str, dict[str, list[str]]]:
+        return {
+            name: {
+                str(tier): [str(subnet_block6(block, str(tier), zone)) for zone in self.settings.zones]
+                for tier in self.settings.vpcs[name].tiers
+            }
+            for name, block in self.blocks6.items()
+        }
+
+    def _known(self, vpc: str, entry: AclEntry) -> AclEntry:
+        """The entry once the VPC exists: its own tiers' IPv6 blocks have no names but addresses."""
+        if not isinstance(entry.cidr, TierBlock6):
+            return entry
+        return dataclasses.replace(entry, cidr=tier_block6(self.blocks6[vpc], entry.cidr.tier))
 
     def addresses(self, endpoint: Endpoint) -> list[Address]:
         if endpoint.kind == "internet":
@@ -86,9 +114,16 @@ class Region:
     def packets(self, reach: Reach) -> Iterator[tuple[Endpoint, Endpoint, Address, Address]]:
         """Source, target and their addresses; only what can be one packet, of one family."""
         source, target = self.endpoints[reach.source], self.endpoints[reach.target]
+        theirs = self.addresses(target)
+        both = {address.version for address in theirs} == {4, 6}
+        apart = source.vpc is not None and source.vpc != target.vpc  # IPv4 only, see network/peering.py
         for here in self.addresses(source):
-            for there in self.addresses(target):
-                yield source, target, here, there
+            for there in theirs:
+                # Where the target has no IPv6 address, what its rules would let in counts all the same.
+                if (here.version == there.version or not (both or source.vpc)) and not (
+                    apart and here.version == 6
+                ):
+                    yield source, target, here, there
 
     def groups_admit(
         self, reach: Reach, source: Endpoint, target: Endpoint, here: Address, there: Address

@@ -1,13 +1,15 @@
 """Security groups, network ACLs, node rules and the matrix are renderings of one intent: they must agree.
 
-Over generated regions: any tiers, roles, sites and load balancers, with rules of any kind.
+Over generated regions: any tiers, roles, sites and load balancers, IPv6 or not, with rules of any kind.
 """
 
 from __future__ import annotations
 
 import hypothesis
 from hypothesis import given
+from hypothesis import strategies as st
 
+import settings
 from network.intent import Flow, egress_vpcs
 from network.renderings import endpoint_security_groups
 from tests.unit.intent_sample import regions
@@ -121,3 +123,61 @@ def test_numbers_and_names_are_unique_and_legal(loaded):
         assert len({(e.direction, e.number) for e in entries}) == len(entries)
         assert len({e.key for e in entries}) == len(entries)
         assert all(1 <= e.number <= 32766 for e in entries)
+
+
+@hypothesis.settings(deadline=None, max_examples=40)
+@given(loaded=regions())
+def test_no_group_and_no_acl_has_more_rules_than_aws_takes(loaded):
+    """What the settings let through fits; what does not fit they refuse, see test_limits.py."""
+    region = Region(loaded)
+    for rules in region.groups.values():
+        for direction in ("ingress", "egress"):
+            for other in ("cidr6", "cidr4"):
+                mine = [r for r in rules if r.direction == direction and r.peer_kind != other]
+                assert len(mine) <= 60
+    for entries in region.acls.values():
+        for direction in ("ingress", "egress"):
+            for version in (4, 6):
+                assert sum(e.direction == direction and e.cidr.version == version for e in entries) <= 19
+
+
+@hypothesis.settings(deadline=None, max_examples=40)
+@given(loaded=regions(), number=st.integers(0, 10**6))
+def test_names_stay_when_another_rule_is_added(loaded, number):
+    """A rule more makes resources, and renames or removes none but entries that a wider one now covers."""
+    data = loaded.model_dump(mode="json", by_alias=True)
+    role = list(loaded.server_roles)[number % len(loaded.server_roles)]
+    data["firewall"].append({"from": ["noc"], "to": [role], "protocol": "tcp", "port": 61000, "why": "more"})
+    more = Region(settings.parse(data))
+    before = Region(loaded)
+    for owner, rules in before.groups.items():
+        assert {r.key: r for r in rules}.items() <= {r.key: r for r in more.groups[owner]}.items()
+    for place, entries in before.acls.items():
+        numbers = {e.key: e.number for e in more.acls[place]}
+        for entry in entries:
+            assert entry.key in numbers or any(o.covers(entry) for o in more.acls[place]), (place, entry)
+
+
+@hypothesis.settings(deadline=None, max_examples=40)
+@given(loaded=regions())
+def test_names_stay_when_a_role_is_added(loaded):
+    data = loaded.model_dump(mode="json", by_alias=True)
+    vpc = next(iter(loaded.vpcs))
+    data["server_roles"]["newcomer"] = {
+        "vpc": vpc,
+        "tier": str(loaded.vpcs[vpc].tiers[0]),
+        "count": 1,
+        "instance_type": "m7i.large",
+    }
+    data["firewall"][0]["to"].append("newcomer")
+    for index in (1, 2):
+        data["firewall"][index]["from"].append("newcomer")
+    try:
+        more = Region(settings.parse(data))
+    except settings.SettingsError as refused:
+        # A newcomer may stand so that nodes could no longer tell neighbours apart, or be one too many.
+        words = ("neighbours may", "AWS takes", "too small")
+        assert all(any(word in p.rule for word in words) for p in refused.problems)
+        return
+    for owner, rules in Region(loaded).groups.items():
+        assert {r.key for r in rules} <= {r.key for r in more.groups[owner]}

@@ -64,7 +64,8 @@ def test_a_declared_call_passes_the_groups_and_the_acls_of_both_tiers() -> None:
     added = {place: told[place] - {e.key for e in old[place]} for place in told}
     assert added["customer", "private"] == {
         "egress-tcp-443-443-0.0.0.0_0",
-        "ingress-tcp-1024-65535-0.0.0.0_0",
+        "ingress-tcp-1024-3388-0.0.0.0_0",
+        "ingress-tcp-3390-65535-0.0.0.0_0",
     }
     inner = "10.20.64.0_18"
     assert {f"ingress-tcp-443-443-{inner}", f"egress-tcp-1024-65535-{inner}"} & told[
@@ -73,5 +74,8 @@ def test_a_declared_call_passes_the_groups_and_the_acls_of_both_tiers() -> None:
         "ingress-tcp-443-443-0.0.0.0_0",
         "egress-tcp-1024-65535-0.0.0.0_0",
     } <= told["customer", "public"]
-    assert {"egress-tcp-443-443-0.0.0.0_0", "ingress-tcp-1024-65535-0.0.0.0_0"} <= told["customer", "public"]
+    assert {"egress-tcp-443-443-0.0.0.0_0", "ingress-tcp-3390-65535-0.0.0.0_0"} <= told["customer", "public"]
+    for (_, tier), entries in new.items():
+        exposed = [e for e in entries if e.direction == "ingress" and e.from_port <= 3389 <= e.to_port]
+        assert not [e for e in exposed if e.cidr.prefixlen == 0], tier
     assert not any(added[place] for place in added if place[0] == "platform")

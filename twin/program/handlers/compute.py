@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from twin.program.handlers.ipv6 import instance_facts
 from twin.program.handlers.spec import Call, Plain, Spec, tag_list, tags_of, to_aws, to_pulumi
 
 _TEMPLATE_NAMES = {"vpcSecurityGroupIds": "SecurityGroupIds", "securityGroupNames": "SecurityGroups"}
@@ -231,7 +232,7 @@ def _instance_facts(call: Call, identity: str, item: Plain) -> Plain:
         facts |= _user_data(answer)
     if {"rootBlockDevice", "ebsBlockDevices"} & set(call.inputs):
         facts |= _volume_facts(call, item)
-    return facts
+    return facts | instance_facts(item)
 
 
 def _user_data(answer: Plain) -> Plain:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twin.program.handlers.ipv6 import subnet_facts, vpc_facts
 from twin.program.handlers.spec import Call, Plain, Setting, Spec
 
 
@@ -29,8 +30,8 @@ def _vpc_attribute(name: str) -> Setting:
     return Setting((name,), apply)
 
 
-def _vpc_facts(call: Call, identity: str, _item: Plain) -> Plain:
-    client, facts = call.client("ec2"), Plain()
+def _vpc_facts(call: Call, identity: str, item: Plain) -> Plain:
+    client, facts = call.client("ec2"), vpc_facts(item)
     for name in ("enableDnsSupport", "enableDnsHostnames"):
         answer = client.describe_vpc_attribute(VpcId=identity, Attribute=name)
         facts[name] = answer[name[:1].upper() + name[1:]]["Value"]
@@ -83,6 +84,7 @@ SPECS = (
         delete_by="SubnetId",
         tag_kind="subnet",
         outputs={"arn": "SubnetArn"},
+        more=lambda _call, _identity, item: subnet_facts(item),
         after=(_subnet_attribute("mapPublicIpOnLaunch"), _subnet_attribute("assignIpv6AddressOnCreation")),
     ),
 )
