@@ -32,8 +32,8 @@ TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-RFC9151-FIPS-2023-07"
 # RFC 9151, section 6.1: what a server's certificate is signed with. ACM's names of the algorithms.
 CERTIFICATE_KEYS = frozenset({"EC_secp384r1", "RSA_3072", "RSA_4096"})
 
-# Web ACL capacity units, after the AWS WAF Developer Guide, "AWS Managed Rules rule groups list". Written from
-# memory on 2026-11-22, the page was not at hand: CheckCapacity of a real account has the last word.
+# Web ACL capacity units, after the AWS WAF Developer Guide, "AWS Managed Rules rule groups list". Written
+# from memory on 2026-11-22, the page was not at hand: CheckCapacity of a real account has the last word.
 MANAGED_GROUPS: dict[str, int] = {
     "AWSManagedRulesAmazonIpReputationList": 25,
     "AWSManagedRulesAnonymousIpList": 50,
@@ -46,7 +46,7 @@ MANAGED_GROUPS: dict[str, int] = {
 # takes uploads counts it instead (a setting of the load balancer); nothing else is ever counted only.
 BODY_RULE = "SizeRestrictions_BODY"
 
-# After the AWS WAF Developer Guide, "AWS WAF quotas" and "Oversize web request components"; from memory as well.
+# After the AWS WAF Developer Guide, "AWS WAF quotas" and "Oversize web request components"; from memory too.
 MOST_CAPACITY = 5000  # capacity units of a web ACL
 CAPACITY_WITHOUT_FEE = 1500  # more costs extra for each million requests
 MOST_IP_SETS = 100  # in a region
