@@ -176,6 +176,7 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
         "load_balancers": edge.contract(),
         "dns": resolver.contract(),
         "public_access": public.contract(),
+        "transit": network.transit.contract() if network.transit else None,
         "trail": trail.contract(),
         "detection": services.contract(),
     }

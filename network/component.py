@@ -18,6 +18,7 @@ from network.renderings import (
     security_groups,
 )
 from network.security import Groups, GroupsArgs, TierAcl, TierAclArgs
+from network.transit import Transit, TransitArgs, by_address
 from network.vpc import Vpc, VpcArgs
 from network.vpn import SiteVpn, SiteVpnArgs
 from settings import Settings, Tier
@@ -38,6 +39,7 @@ class Network(pulumi.ComponentResource):
 
     vpcs: dict[str, Vpc]
     peerings: dict[str, Peering]
+    transit: Transit | None
     groups: Groups
     acls: dict[tuple[str, str], TierAcl]
     endpoints: dict[str, Endpoints]
@@ -49,7 +51,7 @@ class Network(pulumi.ComponentResource):
         self._args, self._child = args, pulumi.ResourceOptions(parent=self)
         config = args.settings
         self.vpcs = {key: Vpc(key, self._vpc_args(key), self._child) for key in config.vpcs}
-        self.peerings = self._peer()
+        self.peerings, self.transit = self._peer(), self._transit()
         self.groups = self._groups()
         self.acls = {
             (vpc, tier): TierAcl(f"{vpc}-{tier}", TierAclArgs(self.vpcs[vpc], tier, entries), self._child)
@@ -74,7 +76,14 @@ class Network(pulumi.ComponentResource):
         egress = key in egress_vpcs(self._args.intent)
         return VpcArgs(block.cidr, self._args.settings.zones, block.tiers, egress=egress, ipv6=block.ipv6)
 
+    def _transit(self) -> Transit | None:
+        if self._args.settings.transit == "peering":
+            return None
+        return Transit("transit", TransitArgs(self.vpcs, crossings(self._args.intent)), self._child)
+
     def _peer(self) -> dict[str, Peering]:
+        if self._args.settings.transit != "peering":
+            return {}
         return {
             f"{found.left}-{found.right}": Peering(
                 f"{found.left}-{found.right}",
@@ -86,14 +95,16 @@ class Network(pulumi.ComponentResource):
 
     def _groups(self) -> Groups:
         roles, balancers = self._args.settings.server_roles, self._args.settings.load_balancers
+        rules = security_groups(self._args.intent)
+        joins = [peering.connection for peering in self.peerings.values()]
         args = GroupsArgs(
-            rules=security_groups(self._args.intent),
+            rules=by_address(rules, self._args.intent) if self.transit else rules,
             load_balancer_rules=load_balancer_security_groups(self._args.intent),
             endpoint_rules=endpoint_security_groups(self._args.intent),
             vpc_of_role={key: role.vpc for key, role in roles.items()},
             vpc_of_load_balancer={key: balancer.vpc for key, balancer in balancers.items()},
             vpcs=self.vpcs,
-            peerings=[peering.connection for peering in self.peerings.values()],
+            peerings=[*joins, *(self.transit.attachments.values() if self.transit else ())],
         )
         return Groups("groups", args, self._child)
 

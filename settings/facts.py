@@ -77,6 +77,23 @@ MOST_GROUP_RULES, MOST_ACL_RULES = 60, 20
 # free addresses. Read 2026-11.
 SMALLEST_BALANCED = 27
 
+# Domains under which anybody can have a name of their own. Providers' own documentation of host names; all
+# are in the private part of the Public Suffix List (publicsuffix.org), read 2026-11.
+SHARED_DOMAINS = (
+    *("amazonaws.com", "cloudfront.net", "elasticbeanstalk.com", "on.aws", "azurewebsites.net"),
+    *("blob.core.windows.net", "cloudapp.net", "azureedge.net", "googleapis.com", "appspot.com", "web.app"),
+    *(
+        "run.app",
+        "github.io",
+        "githubusercontent.com",
+        "workers.dev",
+        "pages.dev",
+        "netlify.app",
+        "vercel.app",
+    ),
+    *("herokuapp.com", "duckdns.org", "ngrok.io", "ngrok-free.app"),
+)
+
 # RFC 1918 section 3; RFC 6598 (shared address space).
 PRIVATE_V4 = tuple(IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
 

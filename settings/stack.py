@@ -19,8 +19,10 @@ from settings import (
     rules_edge,
     rules_egress,
     rules_firewall,
+    rules_names,
     rules_region,
     rules_thresholds,
+    rules_transit,
     rules_watch,
 )
 from settings.draft import Draft
@@ -58,6 +60,8 @@ def violations(draft: Draft) -> list[Problem]:
     """Every rule across fields that the draft breaks."""
     rules = (
         *rules_region.RULES,
+        *rules_transit.RULES,
+        *rules_names.RULES,
         *rules_firewall.RULES,
         *rules_data.RULES,
         *rules_access.RULES,

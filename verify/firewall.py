@@ -57,7 +57,10 @@ def intended(contract: Contract, owner: tuple[str, str], endpoint_groups: dict[s
             continue
         for end, other, direction in (("target", "source", "ingress"), ("source", "target", "egress")):
             if (flow[end]["kind"], flow[end]["name"]) == owner:
-                peers = _peers(flow[other], groups, endpoint_groups)
+                # Outbound rules cannot name a group behind a transit gateway, so they name its ranges.
+                routed = contract.get("transit") and flow[end]["vpc"] != flow[other].get("vpc")
+                ranges = bool(routed) and direction == "egress"
+                peers = _peers(flow[other], groups, endpoint_groups, by_range=ranges)
                 found |= {
                     Rule(direction, flow["protocol"], flow["port"], flow["port"], peer) for peer in peers
                 }
@@ -72,9 +75,13 @@ def _own_groups(contract: Contract) -> dict[tuple[str, str], str]:
 
 
 def _peers(
-    endpoint: dict[str, Any], groups: dict[tuple[str, str], str], endpoint_groups: dict[str, set[str]]
+    endpoint: dict[str, Any],
+    groups: dict[tuple[str, str], str],
+    endpoint_groups: dict[str, set[str]],
+    *,
+    by_range: bool = False,
 ) -> set[str]:
-    if endpoint["kind"] in ("role", "load_balancer"):
+    if endpoint["kind"] in ("role", "load_balancer") and not by_range:
         return {groups.get((endpoint["kind"], endpoint["name"]), f"group of {endpoint['name']}")}
     if endpoint["kind"] == "aws_endpoints":
         return endpoint_groups.get(endpoint["name"]) or {f"endpoint group of {endpoint['name']}"}

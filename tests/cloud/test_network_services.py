@@ -172,3 +172,41 @@ def test_a_vpc_reaches_another_only_where_the_intent_says(
             assert mine and all(((name, tier), there) in joined for tier in mine), (
                 f"{what}: no flow joins them"
             )
+
+
+def _routes(aws: Account, table: str) -> list[dict[str, Any]]:
+    every = [{"Name": "state", "Values": ["active", "blackhole"]}]
+    answer = aws.need("ec2", "search_transit_gateway_routes", TransitGatewayRouteTableId=table, Filters=every)
+    return list(answer["Routes"])
+
+
+@pytest.mark.control("STK-NET-038")
+def test_a_transit_gateway_joins_only_what_the_intent_joins(
+    transit_gateway: Resource, aws: Account, region: Region
+) -> None:
+    assert transit_gateway.expected is not None, f"{transit_gateway['TransitGatewayId']} is in no plan"
+    options = transit_gateway["Options"]
+    for name in ("DefaultRouteTableAssociation", "DefaultRouteTablePropagation"):
+        assert options[name] == "disable", f"{name} is {options[name]}: whatever is attached is joined"
+    assert options["AutoAcceptSharedAttachments"] == "disable", "other accounts' VPCs attach by themselves"
+    ours = {ident: name for name, ident in transit_gateway.expected["attachments"].items()}
+    attached = aws.need("ec2", "describe_transit_gateway_attachments")["TransitGatewayAttachments"]
+    mine = [a for a in attached if a["TransitGatewayId"] == transit_gateway["TransitGatewayId"]]
+    strange = [a["TransitGatewayAttachmentId"] for a in mine if a["State"] == "available"]
+    assert not set(strange) - set(ours), f"attached by hand: {', '.join(sorted(set(strange) - set(ours)))}"
+    places = {
+        subnet["cidr"]: (vpc, subnet["tier"])
+        for vpc, planned in region["vpcs"].items()
+        for subnet in planned["subnets"].values()
+    }
+    joined = {(here[0], there) for here, there in _joined(region)}
+    tables = aws.need("ec2", "describe_transit_gateway_route_tables")["TransitGatewayRouteTables"]
+    names = {ident: vpc for vpc, ident in transit_gateway.expected["route_tables"].items()}
+    for table in (t for t in tables if t["TransitGatewayId"] == transit_gateway["TransitGatewayId"]):
+        vpc = names.get(table["TransitGatewayRouteTableId"])
+        assert vpc, f"{table['TransitGatewayRouteTableId']} is in no plan"
+        routes = {r["DestinationCidrBlock"]: r for r in _routes(aws, table["TransitGatewayRouteTableId"])}
+        last = routes.pop("0.0.0.0/0", {"State": "missing"})
+        assert last["State"] == "blackhole", f"the table of {vpc} does not end in a blackhole"
+        wrong = [block for block in routes if (vpc, places.get(block)) not in joined]
+        assert not wrong, f"the table of {vpc} routes {', '.join(wrong)}: no flow joins them"

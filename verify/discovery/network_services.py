@@ -1,4 +1,4 @@
-"""What serves the whole network: exclusions from the block of internet gateways."""
+"""What serves the whole network: exclusions from the block of internet gateways, transit gateways."""
 
 from __future__ import annotations
 
@@ -20,6 +20,18 @@ def _exclusions(account: Account, contract: Contract) -> Found:
     yield from join("gateway_exclusion", promised, seen, f"ec2.{operation}")
 
 
+def _gateways(account: Account, contract: Contract) -> Found:
+    transit = contract.get("transit") or {}
+    promised = {transit["gateway"]: ("transit", transit)} if transit else {}
+    seen = {
+        gateway["TransitGatewayId"]: gateway
+        for gateway in account.need("ec2", "describe_transit_gateways")["TransitGateways"]
+        if gateway["State"] not in ("deleted", "deleting")
+    }
+    yield from join("transit_gateway", promised, seen, "ec2.describe_transit_gateways")
+
+
 KINDS: dict[str, Finder] = {
     "gateway_exclusion": _exclusions,
+    "transit_gateway": _gateways,
 }

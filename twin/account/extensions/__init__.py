@@ -40,6 +40,7 @@ from twin.account.extensions import (
     securityhub,
     shield,
     topics,
+    transit,
     vending,
     vpc_public_access,
     vpn,
@@ -93,6 +94,7 @@ def install() -> None:
         queues,
         request_metrics,
         topics,
+        transit,
     ):
         module.install()
     _installed.append(True)

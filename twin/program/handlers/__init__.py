@@ -21,6 +21,7 @@ def _fill() -> None:
     from twin.program.handlers import (  # noqa: PLC0415 - the handlers import Spec from this package
         acls,
         alarms,
+        backup,
         balancing,
         budgets,
         compute,
@@ -45,12 +46,12 @@ def _fill() -> None:
         regional,
         resolver,
         routes,
-        backup,
         s3,
         s3_protection,
         service_roles,
         shield,
         trail,
+        transit,
         vended_logs,
         vpc_public_access,
         vpn,
@@ -94,6 +95,7 @@ def _fill() -> None:
         budgets,
         events,
         notices,
+        transit,
     ):
         for spec in module.SPECS:
             _TABLE[spec.type] = spec
