@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from ipaddress import IPv4Network, ip_network
 from typing import Any
 
 import pytest
@@ -113,3 +115,94 @@ def test_keys_are_renewed_in_time(tunnels: Tunnels) -> None:
         assert 900 <= tunnel.get("Phase2LifetimeSeconds", 0) <= 3600, (
             f"phase 2: {tunnel.get('Phase2LifetimeSeconds')} s"
         )
+
+
+def _site(vpn: Resource, region: Region) -> Region:
+    assert vpn.expected is not None, f"{vpn['VpnConnectionId']} is in no plan"
+    found: Region = region["sites"][vpn.expected["site"]]
+    return found
+
+
+def _ranges(site: Region) -> set[str]:
+    return {block for block in site["ranges"] if ip_network(block).version == 4}
+
+
+@pytest.mark.control("STK-VPN-010")
+def test_the_connection_routes_as_its_site_states(vpn: Resource, region: Region) -> None:
+    site = _site(vpn, region)
+    static = site.get("routing", "bgp") == "static"
+    assert vpn.get("Options", {}).get("StaticRoutesOnly") is static, f"{site.get('routing')} is declared"
+    routes = {r["DestinationCidrBlock"] for r in vpn.get("Routes", []) if r["State"] != "deleted"}
+    wanted = _ranges(site) if static else set()
+    assert routes == wanted, f"static routes {sorted(routes)}, declared {sorted(wanted)}"
+
+
+@pytest.mark.control("STK-VPN-011")
+def test_an_alarm_tells_when_one_of_its_tunnels_is_down(
+    vpn: Resource, tunnels: Tunnels, aws: Account
+) -> None:
+    alarms = [a for a in aws.need("cloudwatch", "describe_alarms")["MetricAlarms"] if _speaks(a)]
+    watched = {d["Value"] for alarm in alarms for d in alarm.get("Dimensions", [])}
+    each = {tunnel.get("OutsideIpAddress") for tunnel in tunnels}
+    assert vpn["VpnConnectionId"] in watched or each <= watched, (
+        "no alarm with an action looks at its tunnels"
+    )
+
+
+def _speaks(alarm: Region) -> bool:
+    """Whether the alarm goes off, and somebody hears it, when a tunnel is down or says nothing.
+
+    AWS Site-to-Site VPN User Guide, "VPN metrics": 0 is down, and a connection of which one tunnel is down
+    has a value between 0 and 1.
+    """
+    return (
+        alarm.get("Namespace") == "AWS/VPN"
+        and alarm.get("MetricName") == "TunnelState"
+        and alarm.get("ComparisonOperator") == "LessThanThreshold"
+        and alarm.get("Threshold") == 1
+        and alarm.get("Statistic") in ("Minimum", "Average")
+        and alarm.get("TreatMissingData") == "breaching"
+        and bool(alarm.get("ActionsEnabled") and alarm.get("AlarmActions"))
+    )
+
+
+@pytest.mark.control("STK-VPN-012")
+def test_only_declared_ranges_are_reached_through_its_gateway(
+    vpn: Resource, aws: Account, region: Region
+) -> None:
+    site, name = _site(vpn, region), vpn.id.rsplit("/", 1)[1]
+    declared = {
+        ip_network(block) for s in region["sites"].values() if name in s["vpcs"] for block in _ranges(s)
+    }
+    routes = [
+        ip_network(route["DestinationCidrBlock"])
+        for table in aws.need("ec2", "describe_route_tables")["RouteTables"]
+        for route in table["Routes"]
+        if route.get("GatewayId") == vpn["VpnGatewayId"] and "DestinationCidrBlock" in route
+    ]
+    strange = [r for r in routes if not any(_within(r, block) for block in declared)]
+    assert not strange, f"{vpn['VpnGatewayId']} leads to {', '.join(map(str, strange))}, declared by no site"
+    if site.get("routing") == "static":
+        selector = vpn.get("Options", {}).get("RemoteIpv4NetworkCidr")
+        block = region["vpcs"][name]["cidr"]
+        assert selector == block, f"the tunnel leads to {selector}, not to {name}'s {block} alone"
+
+
+def _within(inner: Any, outer: Any) -> bool:
+    return isinstance(inner, IPv4Network) and isinstance(outer, IPv4Network) and inner.subnet_of(outer)
+
+
+@pytest.mark.control("STK-VPN-013")
+def test_the_secret_of_its_keys_stays_in_the_region_and_nobody_elses(
+    vpn: Resource, aws: Account, region: Region
+) -> None:
+    arn = vpn.get("PreSharedKeyArn", "")
+    assert arn.split(":")[3:5] == [region["region"], region["account"]], (
+        f"the keys are in {arn or 'no secret'}"
+    )
+    secret = aws.need("secretsmanager", "describe_secret", SecretId=arn)
+    copies = [copy["Region"] for copy in secret.get("ReplicationStatus", [])]
+    assert not copies, f"copied to {', '.join(copies)}"
+    policy = aws.need("secretsmanager", "get_resource_policy", SecretId=arn).get("ResourcePolicy")
+    granted = [s for s in json.loads(policy)["Statement"] if s["Effect"] == "Allow"] if policy else []
+    assert not granted, f"its own policy lets in {[s['Principal'] for s in granted]}"

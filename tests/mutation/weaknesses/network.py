@@ -84,7 +84,7 @@ def tunnel_by_hand_with_what_aws_accepts(live: Any) -> Iterator[Pairs]:
     made = ec2.create_vpn_connection(
         Type="ipsec.1", CustomerGatewayId=known["customer_gateway"], VpnGatewayId=known["vpn_gateway"]
     )["VpnConnection"]["VpnConnectionId"]
-    numbers = ("001", "002", "003", "004", "005", "006", "007", "008", "009")
+    numbers = tuple(f"{number:03}" for number in range(1, 14))
     yield pairs(f"vpn/{made}", *(f"VPN-{n}" for n in numbers))
     ec2.delete_vpn_connection(VpnConnectionId=made)
 
