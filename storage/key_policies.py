@@ -49,7 +49,7 @@ NOTIFIERS: Mapping[str, str] = {
     "cloudwatch": "arn:aws:cloudwatch:{region}:{account}:alarm:*",
     "events": "arn:aws:events:{region}:{account}:rule/*",
     "sns": "arn:aws:sns:{region}:{account}:*",
-    # AWS Budgets User Guide, "Creating an Amazon SNS topic for budget notifications" (read 2026-11).
+    # AWS Budgets User Guide, "Creating an Amazon SNS topic for budget notifications" (from memory).
     "budgets": "arn:aws:budgets::{account}:*",
 }
 
@@ -200,7 +200,7 @@ def key_for_notices(account: str, region: str) -> Document:
                 condition=merge(of_account(account), {"ArnLike": {"aws:SourceArn": acted_for}}),
             )
         )
-    # EventBridge User Guide, "Encrypting archives with AWS KMS keys" (read 2026-11).
+    # EventBridge User Guide, "Encrypting archives with AWS KMS keys" (from memory).
     bus = f"arn:aws:events:{region}:{account}:event-bus/default"
     statements.append(
         Statement(
