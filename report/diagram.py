@@ -111,6 +111,9 @@ def _tier(box: Tree.Element, drawn: Plan, tier: Tier) -> None:
 
 
 def _lane(root: Tree.Element, drawn: Plan, lane: Lane) -> None:
+    if lane.balancer:
+        _balancer(root, drawn, lane)
+        return
     group = add(root, "g", "d-lane", data_role=lane.role)
     x, nodes = drawn.region_x + 2 * room.VPC_PAD, [n for cell in lane.cells.values() for n in cell]
     state = worst([node.status for node in nodes])
@@ -131,6 +134,18 @@ def _lane(root: Tree.Element, drawn: Plan, lane: Lane) -> None:
         cell_x = _zone_x(drawn, drawn.zones.index(zone)) + 9
         top = middle - cell_height(cell) / 2
         _cell(group, cell_x, top, cell)
+
+
+def _balancer(root: Tree.Element, drawn: Plan, lane: Lane) -> None:
+    """A bar through every zone: AWS runs it in all of them, and no single machine of it is ours to show."""
+    group = add(root, "g", "d-lane d-balancer", data_balancer=lane.role)
+    text_element(group, "title", f"load balancer {lane.role}, in every {lane.tier} subnet of {lane.vpc}")
+    x = drawn.region_x + 2 * room.VPC_PAD
+    width = room.ROLE_W - 8 + room.ZONE_W * max(1, len(drawn.zones))
+    add(group, "rect", "d-role d-bar", x=x, y=lane.y, width=width, height=lane.height, rx=6.0)
+    middle = lane.y + lane.height / 2
+    label(group, (x + 12, middle - 3), lane.role, "d-name d-strong", room.ROLE_W - 26)
+    label(group, (x + 12, middle + 13), "load balancer", "d-small", room.ROLE_W - 26)
 
 
 def _cell(group: Tree.Element, x: float, y: float, cell: list[Node]) -> None:

@@ -15,6 +15,7 @@ PORT, TRACK, PILL_W, VPC_PAD, HEAD = 18.0, 12.0, 82.0, 12.0, 34.0
 NODE_H, LINE_H, CHIP = 38.0, 20.0, 22.0
 NAMED, CHIPPED, GROUP_SITES_FROM = 8, 32, 7
 VPC_SERVICES = "VPC services"
+_INSIDE = ("role", "load_balancer")
 _TIERS = ("public", "private", "isolated")
 
 
@@ -40,12 +41,16 @@ class Node:
 
 @dataclass
 class Lane:
-    """One server role in one tier of one VPC: a row across the zones."""
+    """One server role, or one load balancer, in one tier of one VPC: a row across the zones.
+
+    A load balancer has no nodes of ours: its row is one bar through the tier's subnets.
+    """
 
     role: str
     vpc: str
     tier: str
     cells: dict[str, list[Node]]
+    balancer: bool = False
     y: float = 0.0
     height: float = 0.0
     left_ports: list[str] = field(default_factory=list)  # sources
@@ -179,8 +184,20 @@ def _vpc(name: str, data: dict[str, Any], region: dict[str, Any], states: States
                     zone, status = str(node.get("zone", "?")), worst(states[0][label])
                     lane_cells[zone].append(Node(label, address, zone, status, label in states[1]))
             lanes.append(Lane(role, name, tier, dict(lane_cells)))
+        lanes = [Lane(one, name, tier, {}, True) for one in _balancers(region, name, tier)] + lanes
         tiers.append(Tier(tier, cells, lanes))
     return Vpc(name, data, tiers)
+
+
+def _balancers(region: dict[str, Any], vpc: str, tier: str) -> list[str]:
+    """Load balancers of the intent that stand in a tier, in its order."""
+    ends = [
+        end for flow in region.get("intent", {}).get("flows", []) for end in (flow["source"], flow["target"])
+    ]
+    ours = [
+        e for e in ends if e.get("kind") == "load_balancer" and (e.get("vpc"), e.get("tier")) == (vpc, tier)
+    ]
+    return list(dict.fromkeys(named(end) for end in ours))
 
 
 def _endpoint(end: dict[str, Any], region: dict[str, Any]) -> str:
@@ -204,8 +221,8 @@ def _flows(region: dict[str, Any], roles: set[str]) -> list[Flow]:
     for flow in region.get("intent", {}).get("flows", []):
         source, target = _endpoint(flow["source"], region), _endpoint(flow["target"], region)
         kind = str(flow["source"].get("kind"))
-        if kind == "role":
-            kind = "role" if target in roles and flow["target"].get("kind") == "role" else "service"
+        if kind in _INSIDE:
+            kind = "role" if target in roles and flow["target"].get("kind") in _INSIDE else "service"
         arrow = found.setdefault((source, target), Flow(source, target, kind))
         port, why = f"{flow.get('protocol', '')} {flow.get('port', '')}".strip(), str(flow.get("why", ""))
         arrow.ports += [port] if port not in arrow.ports else []
@@ -289,7 +306,7 @@ def _place(drawn: Plan) -> None:
             tier.y, y = y, y + 24
             for lane in tier.lanes:
                 ports = max(len(lane.left_ports), len(lane.right_ports), 2) * PORT + 4
-                lane.height = max(ports, *(cell_height(nodes) + 4 for nodes in lane.cells.values()))
+                lane.height = max([ports, *(cell_height(nodes) + 4 for nodes in lane.cells.values())])
                 lane.y, y = y, y + lane.height + 6
             y += 0 if tier.lanes else 4
             tier.height = y - tier.y

@@ -95,10 +95,7 @@ def test_every_rule_says_why_it_exists(security_group: Resource, aws: Account) -
 
 
 @pytest.mark.control("STK-SGR-007")
-def test_no_security_group_lies_around_unused(security_group: Resource, aws: Account, region: Region) -> None:
-    kind, name = _owner(security_group) or ("", "")
-    if kind == "load_balancer" and name not in region.get("load_balancers", {}):
-        pytest.skip("not applicable: the contract promises no such load balancer yet")
+def test_no_security_group_lies_around_unused(security_group: Resource, aws: Account) -> None:
     interfaces = aws.need("ec2", "describe_network_interfaces")["NetworkInterfaces"]
     used = {group["GroupId"] for interface in interfaces for group in interface["Groups"]}
     endpoints = aws.need("ec2", "describe_vpc_endpoints")["VpcEndpoints"]

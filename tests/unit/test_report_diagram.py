@@ -181,3 +181,27 @@ def test_the_table_names_every_flow_of_the_intent() -> None:
     first = rows[0]
     assert (first.source, first.target, first.protocol, first.port) == ("internet", "edge", "tcp", "443")
     assert first.limit == "50 connections per source, 30 new per second per source"
+
+
+def test_a_load_balancer_is_one_bar_in_its_tier_between_the_internet_and_its_targets() -> None:
+    region = sample.region()
+    here = {"vpc": "customer", "tier": "public", "vpcs": []}
+    front = {"kind": "load_balancer", "name": "front", "networks": ["10.20.0.0/21"], **here}
+    rest = {"protocol": "tcp", "limit": None}
+    internet = next(f["source"] for f in region["intent"]["flows"] if f["source"]["kind"] == "internet")
+    app = next(f["target"] for f in region["intent"]["flows"] if f["target"]["name"] == "app")
+    region["intent"]["flows"] += [
+        {"source": internet, "target": front, "port": 443, "why": "browsers", **rest},
+        {"source": front, "target": app, "port": 8443, "why": "onward", **rest},
+    ]
+    root = draw(region)
+    assert attributes(root, "data-balancer") == ["front"]
+    arrows = {
+        (g.attrib["data-source"], g.attrib["data-target"]): g
+        for g in root.iter(f"{SVG}g")
+        if "data-source" in g.attrib
+    }
+    for ends in (("internet", "front"), ("front", "app")):
+        assert [p for p in arrows[ends].iter(f"{SVG}path") if p.attrib.get("marker-end")], ends
+    tall = draw(sample.region()).attrib["viewBox"]
+    assert root.attrib["viewBox"] != tall, "the bar takes room of its own"

@@ -8,24 +8,18 @@ from typing import Any
 from tests.mutation.weaknesses.pairs import ANYWHERE, Pairs, Weakness, pairs
 
 
-def private_subnet_gets_a_default_route(live: Any) -> Iterator[Pairs]:
-    """Over the peering, so that the route alone is the weakness."""
-    ec2, subnet = live.client("ec2"), live.contract["vpcs"]["customer"]["subnets"]["private-a"]["id"]
-    tables = ec2.describe_route_tables()["RouteTables"]
-    table = next(t for t in tables if any(a.get("SubnetId") == subnet for a in t["Associations"]))
-    peering = ec2.describe_vpc_peering_connections()["VpcPeeringConnections"][0]["VpcPeeringConnectionId"]
-    where = {"RouteTableId": table["RouteTableId"], "DestinationCidrBlock": ANYWHERE}
-    ec2.create_route(**where, VpcPeeringConnectionId=peering)
-    yield pairs("subnet/customer/private-a", "NET-017") | pairs("peering/customer-platform", "NET-013")
-    ec2.delete_route(**where)
-
-
-def nat_gateway_that_nobody_declared(live: Any) -> Iterator[Pairs]:
+def private_subnet_leaves_through_a_nat_gateway_that_nobody_declared(live: Any) -> Iterator[Pairs]:
     ec2, vpc = live.client("ec2"), live.contract["vpcs"]["customer"]
     address = ec2.allocate_address(Domain="vpc")["AllocationId"]
     made = ec2.create_nat_gateway(SubnetId=vpc["subnets"]["public-a"]["id"], AllocationId=address)
-    yield pairs("vpc/customer", "NET-018")
-    ec2.delete_nat_gateway(NatGatewayId=made["NatGateway"]["NatGatewayId"])
+    nat = made["NatGateway"]["NatGatewayId"]
+    subnet, tables = vpc["subnets"]["private-a"]["id"], ec2.describe_route_tables()["RouteTables"]
+    table = next(t for t in tables if any(a.get("SubnetId") == subnet for a in t["Associations"]))
+    where = {"RouteTableId": table["RouteTableId"], "DestinationCidrBlock": ANYWHERE}
+    ec2.create_route(**where, NatGatewayId=nat)
+    yield pairs("subnet/customer/private-a", "NET-017") | pairs("vpc/customer", "NET-018")
+    ec2.delete_route(**where)
+    ec2.delete_nat_gateway(NatGatewayId=nat)
     ec2.release_address(AllocationId=address)
 
 
@@ -43,7 +37,6 @@ def network_acl_lets_everything_call_home(live: Any) -> Iterator[Pairs]:
 
 
 WEAKNESSES: tuple[Weakness, ...] = (
-    private_subnet_gets_a_default_route,
-    nat_gateway_that_nobody_declared,
+    private_subnet_leaves_through_a_nat_gateway_that_nobody_declared,
     network_acl_lets_everything_call_home,
 )
