@@ -154,29 +154,33 @@ def security(place: Place) -> list[Statement]:
 # What provisioning makes and changes. Actions that name no resource at all stand in MAKING; the rest is bound
 # to this account and region by its ARN.
 MAKING: tuple[str, ...] = (
-    *("backup-storage:MountCapsule", "cloudwatch:PutDashboard", "ec2:DisableEbsEncryptionByDefault"),
+    *("backup-storage:MountCapsule", "cloudwatch:PutDashboard"),
     *("ec2:EnableEbsEncryptionByDefault", "ec2:EnableImageBlockPublicAccess"),
     *("ec2:EnableSnapshotBlockPublicAccess", "ec2:ModifyEbsDefaultKmsKeyId"),
     *("ec2:ModifyInstanceMetadataDefaults", "ec2:ModifyVpcBlockPublicAccessOptions"),
     *("guardduty:CreateDetector", "inspector2:Enable", "kms:CreateKey", "macie2:EnableMacie"),
-    *("macie2:UpdateMacieSession", "route53resolver:PutFirewallRuleGroupPolicy", "s3:CreateBucket"),
+    *("macie2:UpdateMacieSession", "s3:CreateBucket"),
     *("s3:PutAccountPublicAccessBlock", "securityhub:EnableSecurityHub"),
     *("securityhub:BatchEnableStandards", "iam:UpdateAccountPasswordPolicy"),
+    *("acm:RequestCertificate", "config:PutConfigurationRecorder", "config:PutDeliveryChannel"),
+    *("config:PutRetentionConfiguration", "guardduty:CreateIPSet", "guardduty:CreateThreatIntelSet"),
+    *("guardduty:CreatePublishingDestination", "route53resolver:CreateResolverQueryLogConfig"),
+    *("ssm:CreateMaintenanceWindow", "ssm:CreatePatchBaseline"),
 )
 # Services whose resources carry account and region in their ARN, with the verbs of provisioning beside those.
 PROVISIONED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("access-analyzer", ("CreateAnalyzer", "TagResource", "UpdateAnalyzer")),
-    ("acm", ("AddTagsToCertificate", "RequestCertificate")),
+    ("acm", ("AddTagsToCertificate",)),
     ("backup", ("CreateBackup*", "Put*", "TagResource", "UpdateBackupPlan")),
     ("cloudtrail", ("AddTags", "CreateTrail", "PutEventSelectors", "PutInsightSelectors", "StartLogging")),
     ("cloudwatch", ("PutMetricAlarm", "TagResource")),
     (
         "config",
-        ("PutConfig*", "PutDeliveryChannel", "PutRetentionConfiguration", "StartConfig*", "TagResource"),
+        ("PutConfig*", "StartConfig*", "TagResource"),
     ),
     ("elasticloadbalancing", ("Add*", "Create*", "Modify*", "Register*", "RemoveTags", "Set*")),
     ("events", ("Put*", "RemoveTargets", "TagResource", "UntagResource")),
-    ("guardduty", ("Create*", "TagResource", "Update*")),
+    ("guardduty", ("TagResource", "Update*")),
     ("kms", ("CreateAlias", "EnableKeyRotation", "PutKeyPolicy", "TagResource", "UpdateKeyDescription")),
     (
         "lambda",

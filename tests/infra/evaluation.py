@@ -200,4 +200,22 @@ def documents(run: Run) -> Iterable[tuple[str, str, Document]]:
         kind, key = wanted.get(planned["type"], (planned["type"].rpartition(":")[2], "policy"))
         text = planned["inputs"].get(key)
         if isinstance(text, str) and text.startswith("{") and '"Statement"' in text:
-            yield kind, planned["name"], json.loads(text)
+            yield kind, planned["name"], json.loads(_AWS.sub(_as_aws_writes_it, text))
+
+
+# The recording monitor gives every resource an ARN of one shape; AWS's own depends on the service.
+_AWS = re.compile(r"arn:aws:mock:([^:]+):(\d{12}):(\w+)/([\w./-]+)")
+_SHAPES = {
+    "Bucket": "arn:aws:s3:::{name}",
+    "Key": "arn:aws:kms:{region}:{account}:key/{name}",
+    "LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}",
+    "Queue": "arn:aws:sqs:{region}:{account}:{name}",
+    "Role": "arn:aws:iam::{account}:role/{name}",
+    "Topic": "arn:aws:sns:{region}:{account}:{name}",
+}
+
+
+def _as_aws_writes_it(found: re.Match[str]) -> str:
+    region, account, kind, name = found.groups()
+    shape = _SHAPES.get(kind, found[0])
+    return shape.format(region=region, account=account, name=name)

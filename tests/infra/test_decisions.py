@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from iam import window_roll
 from tests.infra.evaluation import Account, Request, allowed
 from tests.infra.monitor import run_of
 
@@ -131,3 +132,24 @@ def test_break_the_order_of_statements_changes_no_decision() -> None:
 
 def _context(situation: str) -> dict[str, str]:
     return {k: v for k, v in TABLE["situations"][situation].items() if v is not None and k != "endpoint"}
+
+
+@pytest.mark.parametrize("stack", ["eu-frankfurt", "in-hyderabad", "in-mumbai"])
+def test_every_team_fits_into_what_iam_takes(stack: str) -> None:
+    """IAM quotas: 10,240 characters of a role's inline policies, 6,144 a managed, 2,048 a trust policy."""
+    found = Account(run_of(stack), ROLLED)
+    for role in (name for name in found.roles() if name.startswith("team-")):
+        inline = sum(window_roll.size(document) for document in found.identity(role))
+        assert inline <= 10_240, f"{role}: {inline}"
+        assert window_roll.size(found.boundary(role)) <= window_roll.MOST_CHARACTERS
+        assert window_roll.size(found.trust(role)) <= 2048
+
+
+def test_a_wildcard_in_what_a_team_may_do_reads_or_stays_in_the_region() -> None:
+    reading = re.compile(r":(Describe|Get|List|BatchGet|Search|Lookup)\w*\*$")
+    for role in (name for name in account().roles() if name.startswith("team-")):
+        for document in account().identity(role):
+            for statement in document["Statement"]:
+                wide = statement["Effect"] == "Allow" and "*" in statement["Resource"]
+                stars = [action for action in statement.get("Action", []) if "*" in action]
+                assert not wide or all(map(reading.search, stars)), f"{role} {statement['Sid']}: {stars}"
