@@ -22,6 +22,7 @@ from tests.mutation.weaknesses import (
     network,
     network_services,
     storage,
+    teams,
     vpn,
     watch,
 )
@@ -30,6 +31,7 @@ from tests.mutation.weaknesses.pairs import Pairs, Weakness, node_of
 AREAS = (
     storage,
     identity,
+    teams,
     logs,
     network,
     network_services,
