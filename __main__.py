@@ -25,6 +25,7 @@ from iam.team_grants import Place
 from iam.teams import Teams, TeamsArgs
 from network.component import Network, NetworkArgs
 from network.dns import Resolver, ResolverArgs
+from network.flow_log_archive import FlowLogArchive, FlowLogArchiveArgs
 from network.intent import Intent, resolve
 from network.public_access import PublicAccess, PublicAccessArgs
 from nodes.component import Nodes, NodesArgs
@@ -99,6 +100,7 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
         ours,
     )
     vpcs = {key: vpc.id for key, vpc in network.vpcs.items()}
+    FlowLogArchive("flow-log-archive", FlowLogArchiveArgs(vpcs, storage.delivery.log_target), ours)
     resolver = Resolver("dns", ResolverArgs(config, stack, vpcs, keys.logs.arn, logs), ours)
     public = PublicAccess("public-access", PublicAccessArgs(config, intent, network.vpcs), ours)
     trail = Trail(

@@ -117,17 +117,15 @@ def test_every_packet_of_a_vpc_is_logged_and_the_log_is_kept(
         if log["ResourceId"] == vpc["VpcId"]
         and log["FlowLogStatus"] == "ACTIVE"
         and log["TrafficType"] == "ALL"
+        and log.get("LogDestinationType", "cloud-watch-logs") == "cloud-watch-logs"  # the archive: LOG-021
     ]
     assert good, f"no active flow log of all traffic on {vpc['VpcId']}"
     groups = {g["logGroupName"]: g for g in aws.need("logs", "describe_log_groups")["logGroups"]}
     wanted = region["retention"]["flow_logs_days"]
     for log in good:
-        if log.get("LogDestinationType", "cloud-watch-logs") == "cloud-watch-logs":
-            name = log.get("LogGroupName") or log["LogDestination"].split(":log-group:")[-1].removesuffix(
-                ":*"
-            )
-            kept = groups.get(name, {}).get("retentionInDays", 0)
-            assert kept >= wanted, f"log group {name} keeps {kept} days, promised are {wanted}"
+        name = log.get("LogGroupName") or log["LogDestination"].split(":log-group:")[-1].removesuffix(":*")
+        kept = groups.get(name, {}).get("retentionInDays", 0)
+        assert kept >= wanted, f"log group {name} keeps {kept} days, promised are {wanted}"
 
 
 @pytest.mark.control("STK-NET-011")

@@ -88,6 +88,21 @@ def test_every_dns_query_is_logged_and_the_log_is_kept(vpc: Resource, aws: Accou
             assert kept >= wanted, f"log group {name} keeps {kept} days, promised are {wanted}"
 
 
+@pytest.mark.control("STK-LOG-021")
+def test_flow_logs_are_delivered_to_the_archive(vpc: Resource, aws: Account, region: Region) -> None:
+    bucket = f"arn:aws:s3:::{region['buckets']['delivery']['name']}/"
+    logs = aws.need("ec2", "describe_flow_logs")["FlowLogs"]
+    good = [
+        log
+        for log in logs
+        if log["ResourceId"] == vpc["VpcId"]
+        and log["FlowLogStatus"] == "ACTIVE"
+        and log["TrafficType"] == "ALL"
+        and str(log.get("LogDestination", "")).startswith(bucket)
+    ]
+    assert good, f"no active flow log of all traffic is delivered to {bucket}"
+
+
 # ---------------------------------------------------------------------- internet gateways
 @pytest.mark.control("STK-NET-033")
 def test_internet_gateways_carry_nothing_by_default(aws: Account) -> None:

@@ -28,7 +28,9 @@ def everything_may_leave(live: Any) -> Iterator[Pairs]:
 def flow_log_deleted(live: Any) -> Iterator[Pairs]:
     ec2 = live.client("ec2")
     vpc = live.contract["vpcs"]["customer"]
-    log = next(f for f in ec2.describe_flow_logs()["FlowLogs"] if f["ResourceId"] == vpc["id"])
+    kinds = (vpc["id"], "cloud-watch-logs")
+    logs = ec2.describe_flow_logs()["FlowLogs"]
+    log = next(f for f in logs if (f["ResourceId"], f["LogDestinationType"]) == kinds)
     ec2.delete_flow_logs(FlowLogIds=[log["FlowLogId"]])
     yield pairs("vpc/customer", "NET-010")
     ec2.create_flow_logs(
@@ -84,8 +86,8 @@ def tunnel_by_hand_with_what_aws_accepts(live: Any) -> Iterator[Pairs]:
     made = ec2.create_vpn_connection(
         Type="ipsec.1", CustomerGatewayId=known["customer_gateway"], VpnGatewayId=known["vpn_gateway"]
     )["VpnConnection"]["VpnConnectionId"]
-    numbers = tuple(f"{number:03}" for number in range(1, 14))
-    yield pairs(f"vpn/{made}", *(f"VPN-{n}" for n in numbers))
+    numbers = [f"VPN-{number:03}" for number in range(1, 13)]
+    yield pairs(f"vpn/{made}", *numbers, "MON-013")
     ec2.delete_vpn_connection(VpnConnectionId=made)
 
 

@@ -57,6 +57,21 @@ def queries_nobody_sees(live: Any) -> Iterator[Pairs]:
     resolver.associate_resolver_query_log_config(**ends)
 
 
+def archive_receives_no_flow_log(live: Any) -> Iterator[Pairs]:
+    ec2, vpc = live.client("ec2"), _vpc(live, "platform")
+    logs = ec2.describe_flow_logs()["FlowLogs"]
+    log = next(f for f in logs if (f["ResourceId"], f["LogDestinationType"]) == (vpc, "s3"))
+    ec2.delete_flow_logs(FlowLogIds=[log["FlowLogId"]])
+    yield pairs("vpc/platform", "LOG-021")
+    ec2.create_flow_logs(
+        ResourceIds=[vpc],
+        ResourceType="VPC",
+        TrafficType="ALL",
+        LogDestinationType="s3",
+        LogDestination=log["LogDestination"],
+    )
+
+
 def internet_gateways_open(live: Any) -> Iterator[Pairs]:
     ec2 = live.client("ec2")
     ec2.modify_vpc_block_public_access_options(InternetGatewayBlockMode="off")
@@ -108,6 +123,7 @@ WEAKNESSES: tuple[Weakness, ...] = (
     vpc_without_a_dns_firewall,
     dns_firewall_fails_open,
     queries_nobody_sees,
+    archive_receives_no_flow_log,
     internet_gateways_open,
     archive_spared_by_hand,
     endpoint_to_foreign_buckets,

@@ -17,6 +17,7 @@ from twin.account.extensions import (
     endings,
     endpoints,
     event_rules,
+    flow_logs,
     functions,
     guardduty,
     images,
@@ -27,6 +28,7 @@ from twin.account.extensions import (
     macie,
     metadata,
     metric_filters,
+    object_lock,
     public_access,
     queues,
     replication,
@@ -66,6 +68,7 @@ def install() -> None:
         kms,
         s3,
         backup,
+        object_lock,
         s3_access,
         replication,
         security_groups,
@@ -95,6 +98,7 @@ def install() -> None:
         request_metrics,
         topics,
         transit,
+        flow_logs,
     ):
         module.install()
     _installed.append(True)
