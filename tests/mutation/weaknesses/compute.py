@@ -13,7 +13,7 @@ def new_volumes_in_clear(live: Any) -> Iterator[Pairs]:
     ec2.disable_ebs_encryption_by_default()
     zone = node_of(live, "edge")["zone"]
     volume = ec2.create_volume(AvailabilityZone=zone, Size=1, Encrypted=False)["VolumeId"]
-    yield account(live, "ACC-003") | pairs(f"volume/{volume}", "CMP-002")
+    yield account(live, "ACC-003") | pairs(f"volume/{volume}", "CMP-002", "BAK-005")
     ec2.delete_volume(VolumeId=volume)
     ec2.enable_ebs_encryption_by_default()
 
