@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 from unittest import mock
 
-from ministack.core import iam_evaluator as engine
+from ministack.core import iam_evaluator as engine  # type: ignore[import-untyped]
 
 from iam import window_roll
 from tests.infra.monitor import Run
@@ -84,7 +84,7 @@ def allowed(request: Request, policies: Policies) -> bool:
             through = engine.evaluate_resource_policy(_put_in(policies.endpoint, request), context)
             if through.decision != "Allow":
                 return False
-    return decision.decision == "Allow"
+    return bool(decision.decision == "Allow")
 
 
 def _parsed(document: Document, request: Request) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_what_the_organisation_refuses(action: str, context: dict[str, str], exp
 
 
 def test_a_nodes_keys_work_in_its_own_vpc_only() -> None:
-    node = {
+    node: dict[str, Any] = {
         "ec2:SourceInstanceARN": "arn:aws:ec2:ap-south-1:111122223333:instance/i-1",
         "aws:Ec2InstanceSourceVpc": "vpc-1",
         "aws:SourceIp": None,

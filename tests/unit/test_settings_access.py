@@ -9,7 +9,7 @@ import pytest
 
 import settings
 from settings import rules_access
-from tests.unit.settings_sample import STACKS, put, raw
+from tests.unit.settings_sample import ROOT, STACKS, put, raw
 
 TODAY = date(2026, 11, 22)
 BLOCK = {"service": "bedrock", "effect": "block", "for": "organisation", "why": "no model is approved"}
@@ -90,5 +90,5 @@ def test_the_shipped_stacks_pass(stack: str) -> None:
 
 def test_services_come_with_their_source_and_date() -> None:
     assert {"bedrock", "s3", "ec2", "iam"} <= rules_access.service_prefixes()
-    head = (rules_access.Path(rules_access.__file__).with_name("service_prefixes.txt")).read_text()
+    head = (ROOT / "settings/service_prefixes.txt").read_text()
     assert "Service Authorization Reference" in head and "2026-11-22" in head

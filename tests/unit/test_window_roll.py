@@ -24,7 +24,7 @@ from iam.window_roll import (
 
 EVERY = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 WEEK = EVERY[:5]
-TEMPLATE = {
+TEMPLATE: dict[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [
         {"Sid": "AtMost", "Effect": "Allow", "Action": ["ec2:*"], "Resource": ["*"]},
@@ -296,7 +296,7 @@ def test_a_template_too_long_for_its_windows_is_found_before_it_is_written() -> 
     long = {
         **TEMPLATE,
         "Statement": [{**TEMPLATE["Statement"][0], "Action": [f"ec2:Action{n:04}" for n in range(90)]}],
-    }  # type: ignore[dict-item]
+    }
     assert fits(TEMPLATE) and not fits(long)
     iam = Iam("a")
     with pytest.raises(RuntimeError, match="characters, IAM takes 6144"):
