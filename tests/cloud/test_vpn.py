@@ -138,35 +138,6 @@ def test_the_connection_routes_as_its_site_states(vpn: Resource, region: Region)
 
 
 @pytest.mark.control("STK-VPN-011")
-def test_an_alarm_tells_when_one_of_its_tunnels_is_down(
-    vpn: Resource, tunnels: Tunnels, aws: Account
-) -> None:
-    alarms = [a for a in aws.need("cloudwatch", "describe_alarms")["MetricAlarms"] if _speaks(a)]
-    watched = {d["Value"] for alarm in alarms for d in alarm.get("Dimensions", [])}
-    each = {tunnel.get("OutsideIpAddress") for tunnel in tunnels}
-    assert vpn["VpnConnectionId"] in watched or each <= watched, (
-        "no alarm with an action looks at its tunnels"
-    )
-
-
-def _speaks(alarm: Region) -> bool:
-    """Whether the alarm goes off, and somebody hears it, when a tunnel is down or says nothing.
-
-    AWS Site-to-Site VPN User Guide, "VPN metrics": 0 is down, and a connection of which one tunnel is down
-    has a value between 0 and 1.
-    """
-    return (
-        alarm.get("Namespace") == "AWS/VPN"
-        and alarm.get("MetricName") == "TunnelState"
-        and alarm.get("ComparisonOperator") == "LessThanThreshold"
-        and alarm.get("Threshold") == 1
-        and alarm.get("Statistic") in ("Minimum", "Average")
-        and alarm.get("TreatMissingData") == "breaching"
-        and bool(alarm.get("ActionsEnabled") and alarm.get("AlarmActions"))
-    )
-
-
-@pytest.mark.control("STK-VPN-012")
 def test_only_declared_ranges_are_reached_through_its_gateway(
     vpn: Resource, aws: Account, region: Region
 ) -> None:
@@ -192,7 +163,7 @@ def _within(inner: Any, outer: Any) -> bool:
     return isinstance(inner, IPv4Network) and isinstance(outer, IPv4Network) and inner.subnet_of(outer)
 
 
-@pytest.mark.control("STK-VPN-013")
+@pytest.mark.control("STK-VPN-012")
 def test_the_secret_of_its_keys_stays_in_the_region_and_nobody_elses(
     vpn: Resource, aws: Account, region: Region
 ) -> None:

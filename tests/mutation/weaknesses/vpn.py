@@ -34,7 +34,7 @@ def foreign_range_behind_the_gateway(live: Any) -> Iterator[Pairs]:
     table = next(t["RouteTableId"] for t in tables if any(a.get("SubnetId") for a in t["Associations"]))
     where = {"RouteTableId": table, "DestinationCidrBlock": "192.168.254.0/24"}
     ec2.create_route(**where, GatewayId=vpc["vpn_gateway"])
-    yield {("STK-VPN-012", f"vpn/{name}") for name in _names(live, "platform")}
+    yield {("STK-VPN-011", f"vpn/{name}") for name in _names(live, "platform")}
     ec2.delete_route(**where)
 
 
@@ -44,7 +44,7 @@ def keys_readable_by_another_account(live: Any) -> Iterator[Pairs]:
     allow = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::999999999999:root"}, "Resource": "*"}
     policy = {"Version": "2012-10-17", "Statement": [{**allow, "Action": "secretsmanager:GetSecretValue"}]}
     vault.put_resource_policy(SecretId=arn, ResourcePolicy=json.dumps(policy))
-    yield pairs(f"vpn/{name}", "VPN-013")
+    yield pairs(f"vpn/{name}", "VPN-012")
     vault.delete_resource_policy(SecretId=arn)
 
 
