@@ -111,3 +111,7 @@ ADMIN_PORT = 22
 # Ports of administration; never from the internet or from a customer's site.
 ADMIN_PORTS = {22: "ssh", 3389: "RDP", 5985: "WinRM", 5986: "WinRM over TLS"}
 TIME_PORT = 123
+
+# AWS Site-to-Site VPN User Guide, "Customer gateway options": 7224 in every region, the others in some; 64512
+# is Amazon's side of ours (network/vpn.py).
+AMAZON_ASNS = frozenset({64512, 7224, 9059, 10124, 17943})

@@ -23,6 +23,7 @@ from settings import (
     rules_region,
     rules_thresholds,
     rules_transit,
+    rules_tunnels,
     rules_watch,
 )
 from settings.draft import Draft
@@ -61,6 +62,7 @@ def violations(draft: Draft) -> list[Problem]:
     rules = (
         *rules_region.RULES,
         *rules_transit.RULES,
+        *rules_tunnels.RULES,
         *rules_names.RULES,
         *rules_firewall.RULES,
         *rules_data.RULES,
