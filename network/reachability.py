@@ -60,7 +60,16 @@ def reachability(intent: Intent, nodes: Iterable[Mapping[str, Any]]) -> list[Rea
 
 def _reach(intent: Intent, source: Endpoint, target: Endpoint, protocol: str, port: int) -> Reach:
     offered = [f for f in intent.flows if f.target == target and (f.protocol, f.port) == (protocol, port)]
-    admitting = [f for f in offered if f.source == source] or [f for f in offered if _admits(f, source)]
+    calls_everybody = any(
+        f.source == source and f.target.kind == "internet" and (f.protocol, f.port) == (protocol, port)
+        for f in intent.flows
+    )
+    admitting = (
+        [f for f in offered if f.source == source]
+        or [f for f in offered if _admits(f, source)]
+        # Who may call every address there is also calls what is open to every address.
+        or [f for f in offered if calls_everybody and f.source.kind == "internet"]
+    )
     if source.kind == "site" and target.vpc not in source.vpcs:
         admitting, why = [], f"{source.name} has no tunnel to {target.vpc}"
     else:

@@ -145,7 +145,7 @@ def _balancer(root: Tree.Element, drawn: Plan, lane: Lane) -> None:
     add(group, "rect", "d-role d-bar", x=x, y=lane.y, width=width, height=lane.height, rx=6.0)
     middle = lane.y + lane.height / 2
     label(group, (x + 12, middle - 3), lane.role, "d-name d-strong", room.ROLE_W - 26)
-    label(group, (x + 12, middle + 13), "load balancer", "d-small", room.ROLE_W - 26)
+    label(group, (x + 12, middle + 13), "load balancer", "d-small", width - 26)
 
 
 def _cell(group: Tree.Element, x: float, y: float, cell: list[Node]) -> None:

@@ -35,7 +35,9 @@ def the_internet_is_called_from_private_roles_only(draft: Draft) -> Iterator[Pro
 
 
 def the_internet_is_called_over_tls_only(draft: Draft) -> Iterator[Problem]:
-    """One port, encrypted; the rule of the group is for every address there is."""
+    """One port, encrypted: the rule of the group is for every address there is, those of our own sites and of
+    what is open to the internet included.
+    """
     for index, rule in draft.firewall.items():
         if INTERNET in rule.to and (rule.protocol, rule.port) != ("tcp", _TLS):
             yield Problem(

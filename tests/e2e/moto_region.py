@@ -113,7 +113,7 @@ def _create_groups(ec2: Any, wanted: settings.Settings, region: dict[str, Any]) 
         everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
         ec2.revoke_security_group_egress(GroupId=groups[role], IpPermissions=everything)
     for role, rules in rendered.items():
-        for rule in rules:
+        for rule in (r for r in rules if r.peer_kind != "aws_endpoints"):  # this region has none
             permission = permit(rule.protocol, rule.port, peer=groups.get(rule.peer, rule.peer))
             authorize = getattr(ec2, f"authorize_security_group_{rule.direction}")
             authorize(GroupId=groups[role], IpPermissions=[permission])

@@ -40,13 +40,30 @@ def regions(draw: Any) -> settings.Settings:
     if any("public" in vpc["tiers"] for vpc in data["vpcs"].values()) and draw(st.booleans()):
         _add_load_balancer(draw, data)
     good = settings.parse(data)
+    if (callers := _calling(data)) and draw(st.booleans()):
+        good = _with_rule(data, _rule([draw(st.sampled_from(callers))], ["internet"], "tcp", 443), good)
     for _ in range(draw(st.integers(1, 6))):
-        data["firewall"].append(_any_rule(draw, [*names, *data["load_balancers"]]))
-        try:
-            good = settings.parse(data)
-        except settings.SettingsError:
-            data["firewall"].pop()
+        good = _with_rule(data, _any_rule(draw, [*names, *data["load_balancers"]]), good)
     return good
+
+
+def _with_rule(data: dict[str, Any], rule: dict[str, Any], good: settings.Settings) -> settings.Settings:
+    """The settings with one rule more; as they were when the rule is refused."""
+    data["firewall"].append(rule)
+    try:
+        return settings.parse(data)
+    except settings.SettingsError:
+        data["firewall"].pop()
+        return good
+
+
+def _calling(data: dict[str, Any]) -> list[str]:
+    """Roles that may call the internet: private, with a public tier for the NAT gateways in their VPC."""
+    return [
+        name
+        for name, role in data["server_roles"].items()
+        if role["tier"] == "private" and "public" in data["vpcs"][role["vpc"]]["tiers"]
+    ]
 
 
 def _add_load_balancer(draw: Any, data: dict[str, Any]) -> None:

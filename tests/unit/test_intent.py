@@ -35,6 +35,7 @@ def test_a_kind_of_site_stands_for_sites_with_a_tunnel_to_the_role():
     data = put(raw(), "sites.sc-chennai", raw()["sites"]["sc-pune"])
     data["sites"]["sc-chennai"] |= {
         "gateway": "203.0.113.77",
+        "asn": 65077,
         "ranges": ["172.30.77.0/24"],
         "vpcs": ["platform"],
     }

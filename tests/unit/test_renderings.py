@@ -112,6 +112,7 @@ def test_a_new_zone_changes_no_network_acl_and_a_new_customer_only_adds():
     fewer = network_acls(resolve(base), base)[("customer", "public")]
     data["sites"]["new"] = data["sites"]["acme-bank"] | {
         "gateway": "198.51.100.99",
+        "asn": 65099,
         "ranges": ["192.168.200.0/24"],
     }
     grown = settings.parse(data)

@@ -74,6 +74,7 @@ def _passes_the_nat_gateway(region: Region, flow: Flow, there: Address) -> bool:
         and all(acl_admits(acl, "ingress", flow.protocol, port, there) for port in CLIENT_PORTS)
         and all(acl_admits(acl, "egress", flow.protocol, port, here) for port in CLIENT_PORTS)
         for here in region.addresses(flow.source)
+        if here.version == 4
     )
 
 

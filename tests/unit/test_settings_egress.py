@@ -8,7 +8,7 @@ import pytest
 
 import settings
 from network.intent import egress_vpcs, resolve
-from network.renderings import network_acls, security_groups
+from network.renderings import network_acls, reachability, security_groups
 from tests.unit.settings_sample import put, raw
 
 CALL = {"from": ["app"], "to": ["internet"], "protocol": "tcp", "port": 443, "why": "an API of a partner"}
@@ -77,5 +77,14 @@ def test_a_declared_call_passes_the_groups_and_the_acls_of_both_tiers() -> None:
     assert {"egress-tcp-443-443-0.0.0.0_0", "ingress-tcp-3390-65535-0.0.0.0_0"} <= told["customer", "public"]
     for (_, tier), entries in new.items():
         exposed = [e for e in entries if e.direction == "ingress" and e.from_port <= 3389 <= e.to_port]
-        assert not [e for e in exposed if e.cidr.prefixlen == 0], tier
+        assert not [e for e in exposed if str(e.cidr) in ("0.0.0.0/0", "::/0")], tier
     assert not any(added[place] for place in added if place[0] == "platform")
+
+
+def test_who_may_call_everybody_reaches_what_is_open_to_everybody_and_nothing_else() -> None:
+    """The matrix says so, because the groups let it through; the archive stays out of reach."""
+    matrix = reachability(
+        resolve(settings.parse(with_call())), [{"role": r} for r in ("edge", "app", "archive")]
+    )
+    reached = {r.target for r in matrix if r.source == "role/app" and r.port == 443 and r.allowed}
+    assert reached == {"role/edge", "load_balancer/front"}
