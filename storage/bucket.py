@@ -4,12 +4,14 @@ lifecycle.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_aws import s3
 
 from storage.lifecycle import Lifecycle
+from storage.policies import not_weakened, with_statement
 from tagging import tags
 
 
@@ -18,7 +20,8 @@ class BucketArgs:
     """One bucket. `key_arn` None: SSE-S3, for buckets of delivering services that take no key of ours.
     `log_bucket` None: the log bucket itself (logging into itself would never end). `lock_days`: every object
     is locked against everybody for so long (Object Lock in compliance mode); nothing can deliver logs into
-    such a bucket directly, so it receives by replication.
+    such a bucket directly, so it receives by replication. `administrators`: ARNs of who may change how the
+    bucket is kept.
     """
 
     bucket: str
@@ -26,6 +29,7 @@ class BucketArgs:
     key_arn: pulumi.Output[str] | None
     log_bucket: pulumi.Output[str] | None
     lifecycle: Lifecycle
+    administrators: Sequence[str]
     lock_days: int | None = None
 
 
@@ -35,6 +39,7 @@ class Bucket(pulumi.ComponentResource):
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
     log_target: pulumi.Output[str]
+    # What replication and its targets wait for: both want versions.
     versioned: s3.BucketVersioning
 
     def __init__(self, name: str, args: BucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -49,39 +54,31 @@ class Bucket(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=True),
         )
         self.name, self.arn = bucket.bucket, bucket.arn
-        closed = self._close(bucket)
-        self._encrypt(bucket, args.key_arn)
-        policy = s3.BucketPolicy(
-            name,
-            bucket=bucket.bucket,
-            policy=args.policy,
-            # S3 refuses two changes of a bucket's access settings at the same moment.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[closed]),
-        )
-        # S3 looks at the policy when another bucket starts logging to this one.
-        self.log_target = policy.bucket
-        versioned = s3.BucketVersioning(
+        settings: list[pulumi.Resource] = [*self._close(bucket), self._encrypt(bucket, args.key_arn)]
+        self.versioned = s3.BucketVersioning(
             name,
             bucket=bucket.bucket,
             versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
             opts=self._child,
         )
-        # What replication and its targets wait for: both want versions.
-        self.versioned = versioned
-        self._lifecycle(bucket, versioned, args.lifecycle)
+        settings.append(self._lifecycle(bucket, args.lifecycle))
         if args.lock_days:
-            self._lock(bucket, versioned, args.lock_days)
+            settings.append(self._lock(bucket, args.lock_days))
         if args.log_bucket is not None:
-            s3.BucketLogging(
-                name,
-                bucket=bucket.bucket,
-                target_bucket=args.log_bucket,
-                target_prefix=f"access/{name}/",
-                opts=self._child,
-            )
+            settings.append(self._log(bucket, args.log_bucket))
+        guard = not_weakened(args.bucket, args.administrators)
+        policy = s3.BucketPolicy(
+            name,
+            bucket=bucket.bucket,
+            policy=pulumi.Output.from_input(args.policy).apply(lambda text: with_statement(text, guard)),
+            # Last, since from then on only the administrators change the others.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=settings),
+        )
+        # S3 looks at the policy when another bucket starts logging to this one.
+        self.log_target = policy.bucket
         self.register_outputs({"name": self.name, "arn": self.arn})
 
-    def _close(self, bucket: s3.Bucket) -> s3.BucketPublicAccessBlock:
+    def _close(self, bucket: s3.Bucket) -> tuple[pulumi.Resource, pulumi.Resource]:
         closed = s3.BucketPublicAccessBlock(
             self._purpose,
             bucket=bucket.bucket,
@@ -91,19 +88,20 @@ class Bucket(pulumi.ComponentResource):
             restrict_public_buckets=True,
             opts=self._child,
         )
-        s3.BucketOwnershipControls(
+        owned = s3.BucketOwnershipControls(
             self._purpose,
             bucket=bucket.bucket,
             rule=s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
+            # S3 refuses two changes of a bucket's access settings at the same moment.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[closed]),
         )
-        return closed
+        return closed, owned
 
-    def _encrypt(self, bucket: s3.Bucket, key_arn: pulumi.Output[str] | None) -> None:
+    def _encrypt(self, bucket: s3.Bucket, key_arn: pulumi.Output[str] | None) -> pulumi.Resource:
         by_default = s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
             sse_algorithm="AES256" if key_arn is None else "aws:kms", kms_master_key_id=key_arn
         )
-        s3.BucketServerSideEncryptionConfiguration(
+        return s3.BucketServerSideEncryptionConfiguration(
             self._purpose,
             bucket=bucket.bucket,
             rules=[
@@ -115,20 +113,29 @@ class Bucket(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _lifecycle(self, bucket: s3.Bucket, versioned: s3.BucketVersioning, lifecycle: Lifecycle) -> None:
-        s3.BucketLifecycleConfiguration(
-            self._purpose,
-            bucket=bucket.bucket,
-            rules=lifecycle.rules(),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioned]),
+    def _lifecycle(self, bucket: s3.Bucket, lifecycle: Lifecycle) -> pulumi.Resource:
+        return s3.BucketLifecycleConfiguration(
+            self._purpose, bucket=bucket.bucket, rules=lifecycle.rules(), opts=self._after_versions()
         )
 
-    def _lock(self, bucket: s3.Bucket, versioned: s3.BucketVersioning, days: int) -> None:
+    def _lock(self, bucket: s3.Bucket, days: int) -> pulumi.Resource:
         retention = s3.BucketObjectLockConfigurationRuleDefaultRetentionArgs(mode="COMPLIANCE", days=days)
-        s3.BucketObjectLockConfiguration(
+        return s3.BucketObjectLockConfiguration(
             self._purpose,
             bucket=bucket.bucket,
             object_lock_enabled="Enabled",
             rule=s3.BucketObjectLockConfigurationRuleArgs(default_retention=retention),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioned]),
+            opts=self._after_versions(),
         )
+
+    def _log(self, bucket: s3.Bucket, target: pulumi.Output[str]) -> pulumi.Resource:
+        return s3.BucketLogging(
+            self._purpose,
+            bucket=bucket.bucket,
+            target_bucket=target,
+            target_prefix=f"access/{self._purpose}/",
+            opts=self._child,
+        )
+
+    def _after_versions(self) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, depends_on=[self.versioned])

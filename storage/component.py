@@ -20,7 +20,7 @@ from storage.data import DataStores, DataStoresArgs
 from storage.deliveries import delivery_bucket, findings_bucket, trail_bucket
 from storage.keys import Keys
 from storage.lifecycle import Lifecycle, kept_for
-from storage.names import archive_copier_arn, bucket_name, bucket_patterns
+from storage.names import administrators, archive_copier_arn, bucket_name, bucket_patterns
 from storage.policies import encrypted_bucket, log_delivery_bucket
 
 
@@ -124,6 +124,7 @@ class Storage(pulumi.ComponentResource):
                 key_arn=None,
                 log_bucket=None,
                 lifecycle=kept_for(kept.noncurrent_days, kept.access_logs_days),
+                administrators=administrators(args.stack, args.settings.account),
             ),
             self._child,
         )
@@ -139,6 +140,7 @@ class Storage(pulumi.ComponentResource):
                 key_arn=None,
                 log_bucket=self.logs.log_target,
                 lifecycle=kept_for(kept.noncurrent_days, max(kept.flow_logs_days, kept.access_logs_days)),
+                administrators=administrators(args.stack, args.settings.account),
             ),
             self._after_logs(),
         )
@@ -156,6 +158,7 @@ class Storage(pulumi.ComponentResource):
                 key_arn=key_arn,
                 log_bucket=self.logs.log_target,
                 lifecycle=kept_for(kept.noncurrent_days, kept.access_logs_days),
+                administrators=administrators(args.stack, args.settings.account),
             ),
             self._after_logs(),
         )
@@ -171,6 +174,7 @@ class Storage(pulumi.ComponentResource):
                 key_arn=key_arn,
                 log_bucket=self.logs.log_target,
                 lifecycle=lifecycle,
+                administrators=administrators(args.stack, args.settings.account),
                 lock_days=args.settings.retention.archive_days,
             ),
             self._after_logs(),
@@ -208,6 +212,7 @@ class Storage(pulumi.ComponentResource):
                 key_arn=key_arn,
                 log_bucket=self.logs.log_target,
                 lifecycle=kept_for(kept.noncurrent_days, kept.archive_days),
+                administrators=administrators(args.stack, args.settings.account),
             ),
             self._after_logs(),
         )
@@ -222,6 +227,7 @@ class Storage(pulumi.ComponentResource):
                 key_arn=key_arn,
                 log_bucket=self.logs.log_target,
                 lifecycle=lifecycle,
+                administrators=administrators(self._args.stack, self._args.settings.account),
             ),
             self._after_logs(),
         )

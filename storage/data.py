@@ -14,7 +14,7 @@ from settings import Settings
 from storage.bucket import Bucket, BucketArgs
 from storage.keys import make_key
 from storage.lifecycle import COLD, WARM, Lifecycle
-from storage.names import copier_arn
+from storage.names import administrators, copier_arn
 from storage.partition_policies import Concerned, data_bucket, data_key
 from storage.partitions import Partition, concerned, key_of_class, key_of_customer, partitions
 
@@ -122,6 +122,7 @@ class DataStores(pulumi.ComponentResource):
                 key_arn=key_arn,
                 log_bucket=args.log_target,
                 lifecycle=self._lifecycle(partition.data_class),
+                administrators=administrators(args.stack, args.settings.account),
             ),
             pulumi.ResourceOptions(parent=self),
         )

@@ -60,3 +60,13 @@ def archive_copier_name(stack: str) -> str:
 def archive_copier_arn(stack: str, account: str) -> str:
     """The ARN of that role, known before it is made."""
     return f"arn:aws:iam::{account}:role/stockade/{stack}/{archive_copier_name(stack)}"
+
+
+def administrators(stack: str, account: str) -> tuple[str, ...]:
+    """Who may change how buckets are kept: the platform team, break-glass, and the root user for recovery.
+
+    The names are those of iam/teams.py. Whoever provisions a stack for the first time may be somebody else:
+    the policy of a bucket is the last thing it gets.
+    """
+    roles = (f"role/stockade-teams/{stack}/{stack}-{team}" for team in ("break-glass", "platform"))
+    return tuple(f"arn:aws:iam::{account}:{who}" for who in (*roles, "root"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from iam.documents import (
@@ -12,6 +13,7 @@ from iam.documents import (
     merge,
     of_account,
     on_behalf_of,
+    render,
     tls_below,
     without_tls,
 )
@@ -78,6 +80,35 @@ def never_deleted(bucket: str) -> Statement:
     """
     both = (f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*")
     return Statement("NoDeletion", "Deny", DELETION, both, "*")
+
+
+# Settings that, changed, end or open what a bucket holds. Not among them: replication, which needs
+# iam:PassRole of a role under the copy boundary and is set after the policy is.
+WEAKENING = (
+    "s3:DeleteBucketPolicy",
+    "s3:PutBucketAcl",
+    "s3:PutBucketLogging",
+    "s3:PutBucketObjectLockConfiguration",
+    "s3:PutBucketOwnershipControls",
+    "s3:PutBucketPolicy",
+    "s3:PutBucketPublicAccessBlock",
+    "s3:PutBucketVersioning",
+    "s3:PutEncryptionConfiguration",
+    "s3:PutLifecycleConfiguration",
+)
+
+
+def not_weakened(bucket: str, administrators: Sequence[str]) -> Statement:
+    """Nobody but these (ARNs of roles, and the root user for recovery) changes how the bucket is kept."""
+    others: Condition = {"ArnNotEquals": {"aws:PrincipalArn": sorted(administrators)}}
+    return Statement("NoWeakening", "Deny", WEAKENING, (f"arn:aws:s3:::{bucket}",), "*", others)
+
+
+def with_statement(policy: str, statement: Statement) -> str:
+    """A rendered policy with one statement more."""
+    data = json.loads(policy)
+    data["Statement"].append(statement.data())
+    return render(data)
 
 
 def flow_log_trust(account: str, region: str) -> Condition:

@@ -155,3 +155,24 @@ def test_data_gets_colder_and_stays_as_long_as_its_class_says(
         if r.get("NoncurrentVersionExpiration")
     ]
     assert old and min(old) >= stated["retention_days"], "a replaced version goes before its class allows"
+
+
+@pytest.mark.control("STK-BKT-022")
+@pytest.mark.parametrize(
+    "action",
+    ["s3:DeleteBucketPolicy", "s3:PutBucketPolicy", "s3:PutLifecycleConfiguration", "s3:PutBucketVersioning"],
+)
+def test_nobody_else_changes_how_the_bucket_is_kept(
+    bucket: Resource, policy: list[Statement], region: Region, action: str
+) -> None:
+    account, stack = region["account"], region["stack"]
+    roles = (f"role/stockade-teams/{stack}/{stack}-{team}" for team in ("break-glass", "platform"))
+    ours = {f"arn:aws:iam::{account}:{who}" for who in (*roles, "root")}
+    found = [
+        set(c[PRINCIPAL])
+        for c in _denials(policy, action, f"arn:aws:s3:::{bucket['Name']}")
+        if set(c) == {PRINCIPAL}
+    ]
+    assert found, f"{action} is not refused"
+    extra = set.intersection(*found) - ours
+    assert not extra, f"{action} is open to {', '.join(sorted(extra))}"

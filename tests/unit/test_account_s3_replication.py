@@ -254,3 +254,21 @@ def test_the_role_of_a_session_is_the_caller(aws: Clients, bucket: str) -> None:
     writer.client("s3").put_object(Bucket=bucket, Key="k", Body=b"x")
     with pytest.raises(ClientError):
         s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+
+
+def test_a_lock_is_put_on_a_bucket_that_has_objects(aws: Clients, bucket: str) -> None:
+    s3 = aws.client("s3")
+    s3.put_object(Bucket=bucket, Key="before", Body=b"x")
+    lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 3}}}
+    s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=lock)
+    assert s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"] == lock
+    s3.put_object(Bucket=bucket, Key="after", Body=b"x")
+    assert s3.head_object(Bucket=bucket, Key="after")["ObjectLockMode"] == "COMPLIANCE"
+    assert "ObjectLockMode" not in s3.head_object(Bucket=bucket, Key="before")
+
+
+def test_a_session_of_another_account_acts_there(aws: Clients, theirs: Any) -> None:
+    assert theirs("sts").get_caller_identity()["Account"] == THEIRS
+    assert aws.client("sts").get_caller_identity()["Account"] == ACCOUNT
+    theirs("s3").create_bucket(Bucket="only-theirs", CreateBucketConfiguration={"LocationConstraint": NEAR})
+    assert "only-theirs" not in {b["Name"] for b in aws.client("s3").list_buckets()["Buckets"]}

@@ -42,7 +42,7 @@ def bucket_policy_removed(live: Any) -> Iterator[Pairs]:
     name, s3 = live.contract["buckets"]["evidence"]["name"], live.client("s3")
     policy = s3.get_bucket_policy(Bucket=name)["Policy"]
     s3.delete_bucket_policy(Bucket=name)
-    yield pairs("bucket/evidence", "BKT-003", "BKT-004", "BKT-011", "BKT-013")
+    yield pairs("bucket/evidence", "BKT-003", "BKT-004", "BKT-011", "BKT-013", "BKT-022")
     s3.put_bucket_policy(Bucket=name, Policy=policy)
 
 
@@ -63,6 +63,11 @@ def a_customers_bucket_under_the_shared_key(live: Any) -> Iterator[Pairs]:
 def evidence_of_the_trail_can_be_deleted(live: Any) -> Iterator[Pairs]:
     with _policy(live, "trail", _without("NoDeletion")):
         yield pairs("bucket/trail", "BKT-013")
+
+
+def a_lifecycle_that_anybody_sets(live: Any) -> Iterator[Pairs]:
+    with _policy(live, "logs", _without("NoWeakening")):
+        yield pairs("bucket/logs", "BKT-022")
 
 
 def data_from_anywhere(live: Any) -> Iterator[Pairs]:
@@ -149,7 +154,7 @@ def bucket_may_become_public(live: Any) -> Iterator[Pairs]:
 def bucket_by_hand_in_another_region(live: Any) -> Iterator[Pairs]:
     s3 = live.client("s3", "us-west-2")
     s3.create_bucket(Bucket="somebodys-copy", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
-    numbers = ("001", "002", "003", "004", "005", "006", "007", "008", "011", "013")
+    numbers = ("001", "002", "003", "004", "005", "006", "007", "008", "011", "013", "022")
     yield pairs("bucket/somebodys-copy", *(f"BKT-{n}" for n in numbers), "REG-004")
     s3.delete_bucket(Bucket="somebodys-copy")
 
@@ -251,6 +256,7 @@ WEAKNESSES: tuple[Weakness, ...] = (
     key_for_everybody,
     a_customers_bucket_under_the_shared_key,
     evidence_of_the_trail_can_be_deleted,
+    a_lifecycle_that_anybody_sets,
     data_from_anywhere,
     another_role_reads_data,
     a_prefix_takes_any_key,

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from ministack.core.iam_evaluator import (
+from ministack.core.iam_evaluator import (  # type: ignore[import-untyped]
     EvalContext,
     evaluate,
     evaluate_resource_policy,
