@@ -224,7 +224,7 @@ def test_a_bucket_policy_refuses_what_its_condition_says_and_nothing_else(
     aws: Clients, bucket: str, condition: dict[str, Any], refused: bool
 ) -> None:
     s3 = aws.client("s3")
-    denial = {"Sid": "D", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject"}
+    denial: dict[str, Any] = {"Sid": "D", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject"}
     denial |= {"Resource": f"arn:aws:s3:::{bucket}/*"} | ({"Condition": condition} if condition else {})
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [denial]}))
     try:

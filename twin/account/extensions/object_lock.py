@@ -1,4 +1,4 @@
-"""S3 Object Lock on a bucket that has objects already.
+"""S3 Object Lock on a bucket that has objects already, and its default given back as it was set.
 
 Amazon S3 User Guide, "Configuring S3 Object Lock": since November 2023 a lock can be switched on and its
 default changed on any versioned bucket; moto still wants a new one.
@@ -15,8 +15,18 @@ from twin.account.extensions.placing import place
 
 
 def install() -> None:
-    """Replace the operation."""
-    place(S3Backend, put_object_lock_configuration=put_object_lock_configuration)
+    """Replace the writing, and give back only the unit of time that was set."""
+    read = S3Backend.get_object_lock_configuration
+
+    def get_object_lock_configuration(self: Any, bucket_name: str) -> Any:
+        enabled, mode, days, years = read(self, bucket_name)
+        return enabled, mode, days or None, years or None
+
+    place(
+        S3Backend,
+        put_object_lock_configuration=put_object_lock_configuration,
+        get_object_lock_configuration=get_object_lock_configuration,
+    )
 
 
 def put_object_lock_configuration(  # noqa: PLR0913, PLR0917 - moto's own signature
