@@ -15,11 +15,12 @@ GATEWAYS = (
     "aws:ec2/natGateway:NatGateway",
     "aws:ec2/egressOnlyInternetGateway:EgressOnlyInternetGateway",
 )
+OUTER = ("public", "firewall")  # tiers that face an internet gateway
 _PROTOCOLS = {"6": "tcp", "17": "udp"}
 
 
 def egress_routes_declared(resources: Sequence[Planned], bounds: Bounds) -> Iterator[Finding]:
-    """Default routes of internal tiers, and gateways for them, exist only where the intent declares egress."""
+    """Default routes of internal tiers, and gateways for them, exist only where egress is declared."""
     known = {resource["urn"]: resource for resource in resources}
     for route in of_type(resources, ROUTE):
         inputs = route["inputs"]
@@ -66,7 +67,7 @@ def egress_rules_declared(resources: Sequence[Planned], bounds: Bounds) -> Itera
             call = (_PROTOCOLS.get(str(inputs.get("protocol"))), inputs.get("fromPort"))
             one = inputs.get("fromPort") == inputs.get("toPort")
             calls = bounds.egress.get(_vpc_of(acl, known), frozenset())
-            if at(acl["inputs"], "tags.stockade:tier") != "public" and not (one and call in calls):
+            if at(acl["inputs"], "tags.stockade:tier") not in OUTER and not (one and call in calls):
                 yield _undeclared(rule, f"{call[0]} {inputs.get('fromPort')}-{inputs.get('toPort')}")
 
 

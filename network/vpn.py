@@ -128,7 +128,7 @@ class SiteVpn(pulumi.ComponentResource):
 
     def _route(self, key: str, vpc: str, block: IPv4Network) -> ec2.VpnConnectionRoute:
         return ec2.VpnConnectionRoute(
-            f"{key}-{vpc}-{block}",
+            f"{key}-{vpc}-{str(block).replace('/', '_')}",
             vpn_connection_id=self.connections[key, vpc].id,
             destination_cidr_block=str(block),
             opts=self._child,

@@ -49,9 +49,9 @@ LOG_GROUP_DAYS = (180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3
 LEAST_ZONES = 3
 
 # The plan of a VPC: its block is cut into one slot per tier, each slot into one block per zone letter.
-# Slots are fixed by name, so that adding or removing a tier or a zone moves nothing. The fourth tier slot
-# is kept free.
-TIER_SLOTS = {"public": 0, "private": 1, "isolated": 2}
+# Slots are fixed by name, so that adding or removing a tier or a zone moves nothing. The fourth slot
+# holds the subnets of the network firewall, where a VPC has one.
+TIER_SLOTS = {"public": 0, "private": 1, "isolated": 2, "firewall": 3}
 TIER_BITS = 2
 ZONE_LETTERS = "abcdefgh"
 ZONE_BITS = 3
@@ -67,9 +67,9 @@ SUBNET6 = 64
 # Interface endpoints and load balancers take addresses of the same subnets; this many are kept for them.
 KEPT_PER_SUBNET = 8
 
-# Amazon VPC User Guide, "Amazon VPC quotas" (read 2026-11). Security groups: 60 inbound and 60 outbound rules,
+# Amazon VPC User Guide, "Amazon VPC quotas" (read 2026-11). Security groups: 60 rules inward and 60 outward,
 # counted apart for IPv4 and IPv6; a rule that names a group counts in both. Network ACLs: 20 rules one way,
-# apart for IPv4 and IPv6, the default deny included. Both can be raised on request, at a price in performance;
+# apart for IPv4 and IPv6, the default deny included. Both can be raised on request, at a price in speed;
 # the program keeps to what every account has.
 MOST_GROUP_RULES, MOST_ACL_RULES = 60, 20
 

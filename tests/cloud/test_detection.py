@@ -1,4 +1,4 @@
-"""Detection services: on, complete, fed with the facts of today, kept at home. Rows E1, E2, M2, M12, M13, M36."""
+"""Detection services: on, complete, fed with today's facts, kept at home. Rows E1, E2, M2, M12, M13, M36."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way out is denied by default: internal subnets reach the internet as the intent declares, and no more."""
+"""The way out is denied by default: internal subnets reach the internet as the intent declares."""
 
 from __future__ import annotations
 

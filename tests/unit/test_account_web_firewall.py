@@ -94,9 +94,11 @@ def test_an_update_replaces_the_rules_also_by_none(waf: Any) -> None:
 
 
 def test_capacity_is_counted_as_documented_and_bounded(waf: Any) -> None:
-    both = {"OrStatement": {"Statements": [match(ip_set(waf, "198.51.100.1/32")), match(ip_set(waf))]}}
-    rate = {"RateBasedStatement": {"Limit": 100, "AggregateKeyType": "IP"}}
-    size = {
+    both: dict[str, Any] = {
+        "OrStatement": {"Statements": [match(ip_set(waf, "198.51.100.1/32")), match(ip_set(waf))]}
+    }
+    rate: dict[str, Any] = {"RateBasedStatement": {"Limit": 100, "AggregateKeyType": "IP"}}
+    size: dict[str, Any] = {
         "SizeConstraintStatement": {
             "ComparisonOperator": "GT",
             "Size": 1,
@@ -104,7 +106,7 @@ def test_capacity_is_counted_as_documented_and_bounded(waf: Any) -> None:
             "TextTransformations": [{"Priority": 0, "Type": "LOWERCASE"}],
         }
     }
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"ManagedRuleGroupStatement": {"VendorName": "AWS", "Name": name}} for name in sorted(MANAGED_GROUPS)
     ]
     rules = [rule(statement, n) for n, statement in enumerate([both, rate, size, *groups])]

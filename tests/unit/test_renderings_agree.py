@@ -51,7 +51,7 @@ def test_every_flow_out_of_the_region_is_admitted_on_its_way_and_back(loaded):
     outside = [f for f in region.intent.flows if f.source.kind in OURS and f.target.kind in elsewhere]
     assert outside
     for flow in outside:
-        acl = region.acls[flow.source.vpc, flow.source.tier]
+        acl = region.acls[str(flow.source.vpc), str(flow.source.tier)]
         families = {network.version for network in flow.target.networks}
         for there in (a for a in region.addresses(flow.target) if a.version in families):
             what = ("egress", flow.protocol, flow.port)
@@ -67,7 +67,7 @@ def test_every_flow_out_of_the_region_is_admitted_on_its_way_and_back(loaded):
 
 def _passes_the_nat_gateway(region: Region, flow: Flow, there: Address) -> bool:
     """Through the public tier's ACL, where the gateway stands: in, out, and the answer in and out again."""
-    acl = region.acls[flow.source.vpc, "public"]
+    acl = region.acls[str(flow.source.vpc), "public"]
     return all(
         acl_admits(acl, "ingress", flow.protocol, flow.port, here)
         and acl_admits(acl, "egress", flow.protocol, flow.port, there)

@@ -3,7 +3,7 @@
 CloudWatch Logs User Guide, "Filter pattern syntax for metric filters", section on JSON log events:
 `{ selector operator value }`, joined by && and ||, grouped by parentheses; `*` in a quoted value stands for
 any text; IS TRUE, IS FALSE, IS NULL and NOT EXISTS. A comparison with a property that the record lacks does
-not match. Patterns of other kinds, and regular expressions, are refused: they would be claimed, not evaluated.
+not match. Patterns of other kinds, and regular expressions, are refused: claimed is not evaluated.
 """
 
 from __future__ import annotations
