@@ -26,6 +26,7 @@ from iam.teams import Teams, TeamsArgs
 from network.component import Network, NetworkArgs
 from network.dns import Resolver, ResolverArgs
 from network.flow_log_archive import FlowLogArchive, FlowLogArchiveArgs
+from network.inspection import Inspection, InspectionArgs
 from network.intent import Intent, resolve
 from network.public_access import PublicAccess, PublicAccessArgs
 from nodes.component import Nodes, NodesArgs
@@ -102,6 +103,15 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
     vpcs = {key: vpc.id for key, vpc in network.vpcs.items()}
     FlowLogArchive("flow-log-archive", FlowLogArchiveArgs(vpcs, storage.delivery.log_target), ours)
     resolver = Resolver("dns", ResolverArgs(config, stack, vpcs, keys.logs.arn, logs), ours)
+    inspections = {
+        key: Inspection(
+            key,
+            InspectionArgs(config, intent, stack, network.vpcs[key], keys.logs.arn, logs, resolver.delivery),
+            ours,
+        )
+        for key, block in config.vpcs.items()
+        if block.inspection
+    }
     public = PublicAccess("public-access", PublicAccessArgs(config, intent, network.vpcs), ours)
     trail = Trail(
         "trail",
@@ -178,6 +188,7 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
         "load_balancers": edge.contract(),
         "dns": resolver.contract(),
         "public_access": public.contract(),
+        "inspection": {key: made.contract() for key, made in inspections.items()},
         "transit": network.transit.contract() if network.transit else None,
         "trail": trail.contract(),
         "detection": services.contract(),

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from guardrails.egress import OUTER
 from guardrails.model import (
     UNKNOWN,
     Bounds,
@@ -48,7 +49,7 @@ def gateways_closed(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[F
         both_ways = spared["inputs"].get("internetGatewayExclusionMode") != "allow-egress"
         if not tiers:
             yield Finding("gateways-closed", spared["urn"], "it spares no known subnet", "name one subnet")
-        elif tiers - ({"public"} if both_ways else {"public", "private"}):
+        elif tiers - ({*OUTER} if both_ways else {*OUTER, "private"}):
             problem = f"it spares a subnet of tier {', '.join(map(str, sorted(tiers)))}"
             yield Finding("gateways-closed", spared["urn"], problem, "spare public subnets only")
 

@@ -74,7 +74,14 @@ class Network(pulumi.ComponentResource):
     def _vpc_args(self, key: str) -> VpcArgs:
         block = self._args.settings.vpcs[key]
         egress = key in egress_vpcs(self._args.intent)
-        return VpcArgs(block.cidr, self._args.settings.zones, block.tiers, egress=egress, ipv6=block.ipv6)
+        return VpcArgs(
+            block.cidr,
+            self._args.settings.zones,
+            block.tiers,
+            egress=egress,
+            ipv6=block.ipv6,
+            inspected=block.inspection,
+        )
 
     def _transit(self) -> Transit | None:
         if self._args.settings.transit == "peering":

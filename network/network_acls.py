@@ -7,7 +7,7 @@ and sees only what crosses the edge of a subnet, never traffic within one.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +24,7 @@ ANSWERS_FROM_ALL = ((1024, 3388), (3390, 65535))
 # Rule numbers are 1 to 32766 ("Network ACL basics").
 _NUMBERS = 32000
 PUBLIC, PRIVATE = Tier.PUBLIC.value, Tier.PRIVATE.value
+FIREWALL = "firewall"  # the subnets of the network firewall, where a VPC is inspected
 _PROTOCOL_NUMBERS = {"tcp": "6", "udp": "17"}  # IANA, "Protocol Numbers"
 
 
@@ -88,6 +89,10 @@ def network_acls(intent: Intent, settings: Settings) -> dict[tuple[str, str], li
                 entries[place].add(entry)
     for vpc in egress_vpcs(intent):
         entries[vpc, PUBLIC] |= set(_through_nat(vpc, intent, settings))
+    for vpc, block in settings.vpcs.items():
+        if block.inspection:
+            public = tier_block(block.cidr, PUBLIC)
+            entries[vpc, FIREWALL] = set(_through_firewall(entries[vpc, PUBLIC], public))
     return {place: _finish(found) for place, found in entries.items()}
 
 
@@ -102,6 +107,16 @@ def _through_nat(vpc: str, intent: Intent, settings: Settings) -> Iterator[AclEn
             for ports in ANSWERS_FROM_ALL:
                 yield AclEntry("ingress", flow.protocol, *ports, EVERYWHERE[0])
             yield AclEntry("egress", flow.protocol, *EPHEMERAL, inner)
+
+
+def _through_firewall(public: Iterable[AclEntry], block: Network) -> Iterator[AclEntry]:
+    """What goes between the internet and the public tier enters and leaves the firewall's subnets."""
+    for entry in public:
+        if entry.cidr == EVERYWHERE[0]:
+            ports = (entry.from_port, entry.to_port)
+            here, there = (entry.cidr, block) if entry.direction == "ingress" else (block, entry.cidr)
+            yield AclEntry("ingress", entry.protocol, *ports, here)
+            yield AclEntry("egress", entry.protocol, *ports, there)
 
 
 def _entries(flow: Flow, settings: Settings) -> Iterator[tuple[tuple[str, str], AclEntry]]:

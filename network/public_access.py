@@ -4,7 +4,7 @@ says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,7 +26,9 @@ def facing_the_internet(intent: Intent) -> set[str]:
     return {vpc for vpc in reached if vpc}
 
 
-def exclusions(intent: Intent, vpcs: Mapping[str, bool]) -> dict[tuple[str, str], Exclusion]:
+def exclusions(
+    intent: Intent, vpcs: Mapping[str, bool], inspected: Iterable[str] = ()
+) -> dict[tuple[str, str], Exclusion]:
     """Per VPC and tier, how far the subnets are spared; a tier that is not named stays closed.
 
     `vpcs`: their names, and whether each is dual stack. Whoever calls the internet leaves through the public
@@ -41,6 +43,9 @@ def exclusions(intent: Intent, vpcs: Mapping[str, bool]) -> dict[tuple[str, str]
                 spared[source.vpc, source.tier] = "allow-egress"
     for vpc in facing_the_internet(intent) & set(vpcs):
         spared[vpc, "public"] = "allow-bidirectional"
+    for vpc in inspected:  # the firewall stands between the public tier and the gateway
+        if (vpc, "public") in spared:
+            spared[vpc, "firewall"] = spared[vpc, "public"]
     return dict(sorted(spared.items()))
 
 
@@ -65,6 +70,7 @@ class PublicAccess(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PublicAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("stockade:network:PublicAccess", name, {}, opts)
+        inspected = [key for key, vpc in args.settings.vpcs.items() if vpc.inspection]
         dual = {key: vpc.ipv6 for key, vpc in args.settings.vpcs.items()}
         self.spared = {
             f"{vpc}-{key}": ec2.VpcBlockPublicAccessExclusion(
@@ -74,7 +80,7 @@ class PublicAccess(pulumi.ComponentResource):
                 tags=tags(f"{vpc}-{key}"),
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            for (vpc, tier), mode in exclusions(args.intent, dual).items()
+            for (vpc, tier), mode in exclusions(args.intent, dual, inspected).items()
             for key, subnet in args.vpcs[vpc].subnets_of_tier(tier).items()
         }
         self.options = ec2.VpcBlockPublicAccessOptions(

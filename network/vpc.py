@@ -21,6 +21,7 @@ class VpcArgs:
     """Block, zones and tiers of a VPC; all from the stack file.
 
     `egress`: the firewall intent lets a role of the private tier call the internet. `ipv6`: dual stack.
+    `inspected`: a network firewall stands before the internet gateway (network/inspection.py).
     """
 
     cidr: IPv4Network
@@ -28,6 +29,7 @@ class VpcArgs:
     tiers: Sequence[Tier]
     egress: bool = False
     ipv6: bool = False
+    inspected: bool = False
 
 
 class Vpc(pulumi.ComponentResource):
@@ -44,6 +46,7 @@ class Vpc(pulumi.ComponentResource):
     cidr6: pulumi.Output[str] | None
     plan: dict[str, SubnetPlan]
     nat_gateways: dict[str, ec2.NatGateway]
+    internet_gateway: ec2.InternetGateway
     subnets: dict[str, ec2.Subnet]
     route_tables: dict[str, ec2.RouteTable]
     default_security_group: ec2.DefaultSecurityGroup
@@ -52,7 +55,9 @@ class Vpc(pulumi.ComponentResource):
         super().__init__("stockade:network:Vpc", name, {}, opts)
         self._name, self._child = name, pulumi.ResourceOptions(parent=self)
         self.cidr, self.nat_gateways = args.cidr, {}
-        self.plan = plan_vpc(args.cidr, args.zones, args.tiers)
+        self._inspected = args.inspected
+        tiers = [*args.tiers, *(["firewall"] if args.inspected else [])]
+        self.plan = plan_vpc(args.cidr, args.zones, tiers)
         vpc = ec2.Vpc(
             name,
             cidr_block=str(args.cidr),
@@ -160,11 +165,21 @@ class Vpc(pulumi.ComponentResource):
 
     def _route_public(self) -> None:
         gateway = ec2.InternetGateway(self._name, vpc_id=self.id, tags=tags(self._name), opts=self._child)
+        self.internet_gateway = gateway
+        if self._inspected:
+            self._route_past_firewall(gateway)
+            return
         self._table("public", self._of_tier("public"))
         self._route("public", "internet", destination_cidr_block=ANYWHERE, gateway_id=gateway.id)
         if self.cidr6 is not None:
             self._route("public", "internet6", destination_ipv6_cidr_block=ANYWHERE6, gateway_id=gateway.id)
-        self._internet_gateway = gateway
+
+    def _route_past_firewall(self, gateway: ec2.InternetGateway) -> None:
+        """Each public subnet has a table of its own; its way out is the endpoint in its zone."""
+        for key in self._of_tier("public"):
+            self._table(key, [key])
+        self._table("firewall", self._of_tier("firewall"))
+        self._route("firewall", "internet", destination_cidr_block=ANYWHERE, gateway_id=gateway.id)
 
     def _route(self, table: str, purpose: str, **way: pulumi.Input[str]) -> None:
         ec2.Route(
@@ -197,7 +212,7 @@ class Vpc(pulumi.ComponentResource):
     def _nat(self, letter: str) -> ec2.NatGateway:
         name = f"{self._name}-nat-{letter}"
         # A NAT gateway's address works only once the internet gateway is attached.
-        after_gateway = pulumi.ResourceOptions(parent=self, depends_on=[self._internet_gateway])
+        after_gateway = pulumi.ResourceOptions(parent=self, depends_on=[self.internet_gateway])
         address = ec2.Eip(name, domain="vpc", tags=tags(name), opts=after_gateway)
         return ec2.NatGateway(
             name,

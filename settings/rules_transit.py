@@ -1,10 +1,11 @@
-"""Rules of the connection between VPCs by a transit gateway."""
+"""Rules of the options of the network: a transit gateway between VPCs, a firewall before the internet."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from settings.draft import Draft
+from settings.model import Tier
 from settings.problems import Problem
 from settings.rules_region import Rule
 
@@ -33,4 +34,26 @@ def one_tier_of_a_vpc_crosses_a_transit_gateway(draft: Draft) -> Iterator[Proble
             )
 
 
-RULES: tuple[Rule, ...] = (one_tier_of_a_vpc_crosses_a_transit_gateway,)
+def inspected_vpcs_face_the_internet_over_ipv4(draft: Draft) -> Iterator[Problem]:
+    """The firewall stands between a public tier and its internet gateway, and has no IPv6 side here."""
+    for name, vpc in draft.vpcs.items():
+        if vpc.inspection and Tier.PUBLIC not in vpc.tiers:
+            yield Problem(
+                f"vpcs.{name}.inspection",
+                "true",
+                "an inspected VPC has a public tier, since its firewall stands before the internet gateway",
+                "set it to false: nothing of this VPC reaches the internet",
+            )
+        if vpc.inspection and vpc.ipv6:
+            yield Problem(
+                f"vpcs.{name}.inspection",
+                "true",
+                "an inspected VPC has IPv4 only; IPv6 would pass the firewall by",
+                "set ipv6 or inspection to false",
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    one_tier_of_a_vpc_crosses_a_transit_gateway,
+    inspected_vpcs_face_the_internet_over_ipv4,
+)

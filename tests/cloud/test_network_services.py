@@ -225,3 +225,52 @@ def test_a_transit_gateway_joins_only_what_the_intent_joins(
         assert last["State"] == "blackhole", f"the table of {vpc} does not end in a blackhole"
         wrong = [block for block in routes if (vpc, places.get(block)) not in joined]
         assert not wrong, f"the table of {vpc} routes {', '.join(wrong)}: no flow joins them"
+
+
+# ---------------------------------------------------------------------- inspection
+@pytest.mark.control("STK-NET-037")
+def test_nothing_passes_the_network_firewall_by(vpc: Resource, aws: Account, region: Region) -> None:
+    name = next((n for n, planned in region["vpcs"].items() if planned["id"] == vpc["VpcId"]), "")
+    part = region.get("inspection", {}).get(name)
+    if part is None:
+        pytest.skip("not applicable: the stack asks for no inspection of this VPC")
+    subnets, endpoints = region["vpcs"][name]["subnets"], part["endpoints"]
+    public = {key: subnet for key, subnet in subnets.items() if subnet["tier"] == "public"}
+    for key, subnet in public.items():
+        ways = paths.beyond(paths.table_of(aws, subnet["id"], vpc["VpcId"]))
+        outward = {d: t for d, t in ways.items() if t.startswith(("igw-", "vpce-")) and "/" in d}
+        wanted = {"0.0.0.0/0": endpoints[key.rpartition("-")[2]]}
+        assert outward == wanted, f"{key} leaves through {outward}, planned {wanted}"
+    edges = [
+        table
+        for table in paths.route_tables(aws, vpc["VpcId"])
+        if any(str(a.get("GatewayId", "")).startswith("igw-") for a in table["Associations"])
+    ]
+    assert edges, "what comes from the internet gateway is routed past the firewall"
+    back = {d: t for table in edges for d, t in paths.beyond(table).items()}
+    wanted = {subnet["cidr"]: endpoints[key.rpartition("-")[2]] for key, subnet in public.items()}
+    assert back == wanted, f"the internet gateway leads to {back}, planned {wanted}"
+
+
+@pytest.mark.control("STK-NET-039")
+def test_a_network_firewall_drops_logs_and_stays(firewall: Resource, aws: Account) -> None:
+    service, found = "network-firewall", firewall["Firewall"]
+    assert firewall.expected is not None, f"{found['FirewallArn']} is in no plan"
+    open_to = [name for name in _PROTECTIONS if not found.get(name)]
+    assert not open_to, f"not protected: {', '.join(open_to)}"
+    assert firewall["FirewallStatus"]["Status"] == "READY", f"it is {firewall['FirewallStatus']['Status']}"
+    arn = found["FirewallPolicyArn"]
+    policy = aws.need(service, "describe_firewall_policy", FirewallPolicyArn=arn)["FirewallPolicy"]
+    order = policy.get("StatefulEngineOptions", {}).get("RuleOrder")
+    assert order == "STRICT_ORDER", f"its rules are judged by {order or 'kind of action'}, passes first"
+    actions = set(policy.get("StatefulDefaultActions", []))
+    assert actions & {"aws:drop_established", "aws:drop_strict"}, f"what no rule passes is {sorted(actions)}"
+    for name in ("StatelessDefaultActions", "StatelessFragmentDefaultActions"):
+        assert policy[name] == ["aws:forward_to_sfe"], f"{name} {policy[name]}: not looked at"
+    answer = aws.need(service, "describe_logging_configuration", FirewallArn=found["FirewallArn"])
+    configs = answer.get("LoggingConfiguration", {}).get("LogDestinationConfigs", [])
+    kinds = {config["LogType"] for config in configs}
+    assert {"ALERT", "FLOW"} <= kinds, f"it logs {', '.join(sorted(kinds)) or 'nothing'}"
+
+
+_PROTECTIONS = ("DeleteProtection", "SubnetChangeProtection", "FirewallPolicyChangeProtection")

@@ -77,8 +77,16 @@ class _Cloud(mocks.Mocks):
             "ipv6CidrBlock": "2001:db8:1200::/56" if args.inputs.get("assignGeneratedIpv6CidrBlock") else "",
             "ipv6Addresses": ["2001:db8:1200::9"] if args.inputs.get("ipv6AddressCount") else [],
             "name": f"{args.name}-auto",
+            "firewallStatuses": _endpoints(args.inputs),
         }
         return f"{kind}-{args.name}", {**computed, **args.inputs}
+
+
+def _endpoints(inputs: dict[str, Any]) -> list[dict[str, Any]]:
+    """A network firewall's endpoints, one in each of its subnets."""
+    subnets = [mapping["subnetId"] for mapping in inputs.get("subnetMappings") or []]
+    attachments = [{"endpointId": f"vpce-{subnet}", "subnetId": subnet} for subnet in subnets]
+    return [{"syncStates": [{"attachments": [attachment]} for attachment in attachments]}]
 
 
 class _Monitor(mocks.MockMonitor):

@@ -58,6 +58,8 @@ def _endpoints(account: Account, contract: Contract) -> Found:
     for endpoint in account.need("ec2", "describe_vpc_endpoints")["VpcEndpoints"]:
         if endpoint["State"].lower() in ("deleted", "deleting"):
             continue
+        if endpoint["VpcEndpointType"] == "GatewayLoadBalancer":
+            continue  # a firewall's: no service behind it and no policy; see kind `firewall`
         service = endpoint["ServiceName"].rsplit(".", 1)[-1]
         kind = endpoint["VpcEndpointType"].lower()
         name = f"{names.get(endpoint['VpcId'], endpoint['VpcId'])}/{service}-{kind}"

@@ -1,4 +1,5 @@
-"""What serves the whole network: exclusions from the block of internet gateways, transit gateways."""
+"""What serves the whole network: exclusions from the block of internet gateways, transit gateways,
+network firewalls."""
 
 from __future__ import annotations
 
@@ -31,7 +32,19 @@ def _gateways(account: Account, contract: Contract) -> Found:
     yield from join("transit_gateway", promised, seen, "ec2.describe_transit_gateways")
 
 
+def _firewalls(account: Account, contract: Contract) -> Found:
+    promised = {
+        part["firewall"]: (vpc, {**part, "vpc": vpc}) for vpc, part in contract.get("inspection", {}).items()
+    }
+    seen = {}
+    for listed in account.need("network-firewall", "list_firewalls")["Firewalls"]:
+        arn = listed["FirewallArn"]
+        seen[arn] = account.need("network-firewall", "describe_firewall", FirewallArn=arn)
+    yield from join("firewall", promised, seen, "network-firewall.describe_firewall")
+
+
 KINDS: dict[str, Finder] = {
     "gateway_exclusion": _exclusions,
     "transit_gateway": _gateways,
+    "firewall": _firewalls,
 }

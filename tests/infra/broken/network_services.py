@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from guardrails.inspection import FIREWALL, POLICY
 from guardrails.names import ASSOCIATION, DOMAINS, FAILURE_MODE, LOGGED, RULE
 from guardrails.reach import ENDPOINT, EXCLUSION, OPTIONS, PEERING, ROUTE, TABLE, VPC
 from tests.infra.breaking import Break, Broken, Plan, add, drop, lose, one, put
@@ -50,6 +51,17 @@ def route(table: str, block: str) -> Break:
     return apply
 
 
+def policy(name: str, value: Any) -> Break:
+    """A firewall policy with one weak answer."""
+    body: dict[str, Any] = {
+        "statefulEngineOptions": {"ruleOrder": "STRICT_ORDER"},
+        "statefulDefaultActions": ["aws:drop_established"],
+        "statelessDefaultActions": ["aws:forward_to_sfe"],
+        "statelessFragmentDefaultActions": ["aws:forward_to_sfe"],
+    }
+    return add(POLICY, {"firewallPolicy": body | {name: value}, "tags": {"Name": "x"}})
+
+
 def join_with_itself(planned: Plan) -> None:
     urn = one(planned, VPC, "customer")["urn"]
     add(PEERING, {"tags": {"Name": "x"}}, depends={"vpcId": [urn], "peerVpcId": [urn]})(planned)
@@ -82,5 +94,13 @@ BROKEN: list[Broken] = [
     ("endpoint-bounded+grant-public", "any account", endpoint("platform-s3-gateway", Condition={})),
     ("crossing-intended", "two VPCs that no flow joins", join_with_itself),
     ("crossing-narrow", "a whole VPC", route("customer-private-a", "10.21.0.0/16")),
+    ("firewall-closed", "passes come first", policy("statefulEngineOptions", {"ruleOrder": "DEFAULT"})),
+    ("firewall-closed", "an alert is all", policy("statefulDefaultActions", ["aws:alert_established"])),
+    ("firewall-closed", "not looked at", policy("statelessDefaultActions", ["aws:pass"])),
+    (
+        "firewall-kept",
+        "anybody may change it",
+        add(FIREWALL, {"deleteProtection": True, "tags": {"Name": "x"}}),
+    ),
     ("crossing-narrow", "a tier that no flow joins", route("customer-public", "10.21.128.0/21")),
 ]

@@ -28,6 +28,7 @@ from twin.account.extensions import (
     macie,
     metadata,
     metric_filters,
+    network_firewall,
     object_lock,
     public_access,
     queues,
@@ -99,6 +100,7 @@ def install() -> None:
         topics,
         transit,
         flow_logs,
+        network_firewall,
     ):
         module.install()
     _installed.append(True)

@@ -38,6 +38,7 @@ def _fill() -> None:
         listeners,
         logs,
         network,
+        network_firewall,
         notices,
         objects,
         peering,
@@ -96,6 +97,7 @@ def _fill() -> None:
         events,
         notices,
         transit,
+        network_firewall,
     ):
         for spec in module.SPECS:
             _TABLE[spec.type] = spec

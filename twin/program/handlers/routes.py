@@ -105,7 +105,7 @@ class Route(Spec):
         for route in tables[0]["Routes"] if tables else []:
             found = [v for k, v in route.items() if k.startswith("Destination")]
             if wanted in found:
-                return {**route, "RouteTableId": call.inputs["routeTableId"]}
+                return {**_told(route), "RouteTableId": call.inputs["routeTableId"]}
         return None
 
     def is_dead(self, item: Plain) -> bool:
@@ -128,6 +128,12 @@ class Route(Spec):
         names = ("destinationCidrBlock", "destinationIpv6CidrBlock", "destinationPrefixListId")
         given = {k[:1].upper() + k[1:]: call.inputs[k] for k in names if call.inputs.get(k)}
         call.client("ec2").delete_route(RouteTableId=call.inputs["routeTableId"], **given)
+
+
+def _told(route: Plain) -> Plain:
+    """AWS tells a firewall's endpoint as a gateway."""
+    gateway = str(route.get("GatewayId", ""))
+    return {**route, "VpcEndpointId": gateway} if gateway.startswith("vpce-") else route
 
 
 def _destination(call: Call) -> str:
