@@ -12,7 +12,7 @@ from iam.documents import render, trust
 from settings import Settings
 from storage.bucket import Bucket
 from storage.copy_policies import Target, copier, copy_boundary
-from storage.names import archive_copier_name, copier_name
+from storage.names import archive_copier_name, bucket_name, copier_name
 from tagging import tags
 
 
@@ -60,9 +60,9 @@ class Copies(pulumi.ComponentResource):
             tags=tags(f"{args.stack}-copy-boundary"),
             opts=self._child,
         )
-        target = pulumi.Output.all(args.archive.arn, args.archive_key_arn).apply(
-            lambda found: Target(found[0], found[1], config.account)
-        )
+        # The name is ours to state, so the residency gate can judge the target before there is one.
+        archive = f"arn:aws:s3:::{bucket_name(args.stack, config.account, 'archive')}"
+        target = args.archive_key_arn.apply(lambda key: Target(archive, key, config.account))
         self._copy("archive", archive_copier_name(args.stack), args.archived, target, args.archive)
         for customer, sources in args.customers.items():
             deep = config.customers[customer].deep_archive
