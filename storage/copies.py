@@ -63,21 +63,23 @@ class Copies(pulumi.ComponentResource):
         # The name is ours to state, so the residency gate can judge the target before there is one.
         archive = f"arn:aws:s3:::{bucket_name(args.stack, config.account, 'archive')}"
         target = args.archive_key_arn.apply(lambda key: Target(archive, key, config.account))
-        self._copy("archive", archive_copier_name(args.stack), args.archived, target, args.archive)
+        self._copy("archive", archive_copier_name(args.stack), args.archived, target, archive, args.archive)
         for customer, sources in args.customers.items():
             deep = config.customers[customer].deep_archive
             if deep is not None:
                 there = Target(f"arn:aws:s3:::{deep.bucket}", deep.key, deep.account)
                 role = copier_name(args.stack, customer)
-                self._copy(f"customer-{customer}", role, sources, pulumi.Output.from_input(there), None)
+                to = pulumi.Output.from_input(there)
+                self._copy(f"customer-{customer}", role, sources, to, there.bucket_arn, None)
         self.register_outputs({"roles": {key: role.arn for key, role in self.roles.items()}})
 
-    def _copy(
+    def _copy(  # noqa: PLR0913, PLR0917 - one caller, two cases
         self,
         child: str,
         role_name: str,
         sources: Mapping[str, Source],
         target: pulumi.Output[Target],
+        bucket_arn: str,
         ours: Bucket | None,
     ) -> None:
         role = iam.Role(
@@ -104,7 +106,9 @@ class Copies(pulumi.ComponentResource):
                 f"copy-{purpose}",
                 bucket=source.bucket.name,
                 role=role.arn,
-                rules=[_rule(target, encrypted=source.key_arn is not None, ours=ours is not None)],
+                rules=[
+                    _rule(target, bucket_arn, encrypted=source.key_arn is not None, ours=ours is not None)
+                ],
                 opts=pulumi.ResourceOptions(parent=self, depends_on=waits),
             )
 
@@ -118,7 +122,7 @@ class Copies(pulumi.ComponentResource):
 
 
 def _rule(
-    target: pulumi.Output[Target], *, encrypted: bool, ours: bool
+    target: pulumi.Output[Target], bucket_arn: str, *, encrypted: bool, ours: bool
 ) -> s3.BucketReplicationConfigRuleArgs:
     """Every object, never a deletion; in another account the copy belongs to that account."""
     theirs = s3.BucketReplicationConfigRuleDestinationAccessControlTranslationArgs(owner="Destination")
@@ -140,7 +144,7 @@ def _rule(
         ),
         source_selection_criteria=selection if encrypted else None,
         destination=s3.BucketReplicationConfigRuleDestinationArgs(
-            bucket=target.apply(lambda found: found.bucket_arn),
+            bucket=bucket_arn,
             account=None if ours else target.apply(lambda found: found.account),
             access_control_translation=None if ours else theirs,
             encryption_configuration=encryption if encrypted else None,

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 from unittest import mock
 
-from ministack.core import iam_evaluator as engine  # type: ignore[import-untyped]
+from ministack.core import iam_evaluator as engine
 
 from iam import window_roll
 from tests.infra.monitor import Run

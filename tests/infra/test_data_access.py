@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ministack.core.iam_evaluator import (  # type: ignore[import-untyped]
+from ministack.core.iam_evaluator import (
     EvalContext,
     combine_resource_policy,
     evaluate,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ministack.core import iam_evaluator as evaluator  # type: ignore[import-untyped]
+from ministack.core import iam_evaluator as evaluator
 
 from iam.boundary import NODE_SERVICES
 from network.endpoint_policies import SYSTEMS_MANAGER, Home, endpoint_policy

@@ -14,7 +14,7 @@ import yaml
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it looks for its data through pkg_resources
-    import parliament  # type: ignore[import-untyped]
+    import parliament
 
 from tests.infra.evaluation import documents
 from tests.infra.monitor import ROOT, run_of

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from ministack.core.iam_evaluator import (  # type: ignore[import-untyped]
+from ministack.core.iam_evaluator import (
     EvalContext,
     evaluate,
     evaluate_resource_policy,
