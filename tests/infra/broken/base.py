@@ -153,7 +153,11 @@ BROKEN: list[Broken] = [
         ),
     ),
     ("grant-public", "an open key", statement("aws:kms/key:Key", **EVERYBODY)),
-    ("grant-public", "an open endpoint", statement("aws:ec2/vpcEndpoint:VpcEndpoint", **EVERYBODY)),
+    (
+        "endpoint-bounded+grant-public",
+        "an open endpoint",
+        statement("aws:ec2/vpcEndpoint:VpcEndpoint", **EVERYBODY),
+    ),
     ("role-bounded", "no boundary", drop("aws:iam/role:Role", "permissionsBoundary", "node-edge")),
     (
         "role-bounded",

@@ -67,6 +67,7 @@ def join_with_itself(planned: Plan) -> None:
     add(PEERING, {"tags": {"Name": "x"}}, depends={"vpcId": [urn], "peerVpcId": [urn]})(planned)
 
 
+SWITCHED = {"deleteProtection": True, "subnetChangeProtection": True, "tags": {"Name": "x"}}
 ANY_IDENTITY = {"StringEquals": {"aws:ResourceAccount": "111122223333"}}
 ANY_RESOURCE = {"StringEquals": {"aws:PrincipalAccount": "111122223333"}}
 
@@ -97,10 +98,6 @@ BROKEN: list[Broken] = [
     ("firewall-closed", "passes come first", policy("statefulEngineOptions", {"ruleOrder": "DEFAULT"})),
     ("firewall-closed", "an alert is all", policy("statefulDefaultActions", ["aws:alert_established"])),
     ("firewall-closed", "not looked at", policy("statelessDefaultActions", ["aws:pass"])),
-    (
-        "firewall-kept",
-        "anybody may change it",
-        add(FIREWALL, {"deleteProtection": True, "tags": {"Name": "x"}}),
-    ),
+    ("firewall-kept", "nobody sees what it drops", add(FIREWALL, SWITCHED)),
     ("crossing-narrow", "a tier that no flow joins", route("customer-public", "10.21.128.0/21")),
 ]
