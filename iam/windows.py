@@ -102,7 +102,7 @@ def schedule_name(place: Place, orders: str) -> str:
 
 
 class Windows(pulumi.ComponentResource):
-    """The roller."""
+    """What rolls the dated windows forward every hour: function, schedule, their roles, a log group."""
 
     function: lambda_.Function
     schedule: scheduler.Schedule

@@ -28,7 +28,8 @@ UNTAGGED = re.compile(
     r"|RetentionConfiguration|Enabler"
     r"|SnapshotBlockPublicAccess|ImageBlockPublicAccess|InstanceMetadataDefaults"
     r"|LogMetricFilter|Dashboard|EventTarget|EventArchive|TopicPolicy|TopicSubscription|QueuePolicy"
-    r"|TargetGroupAttachment|WebAclAssociation|WebAclLoggingConfiguration)$"
+    r"|TargetGroupAttachment|WebAclAssociation|WebAclLoggingConfiguration"
+    r"|VaultPolicy|VaultLockConfiguration|Selection|Schedule)$"
 )
 
 
@@ -298,7 +299,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 SECRET = re.compile(
     r"-----BEGIN|AKIA[0-9A-Z]{16}|\$[156y]\$|ssh-(rsa|ed25519) |hashed_passwd|plain_text_passwd"
-    r"|tunnel[12]PresharedKey|secret_?access_?key|accessKey",
+    r"|tunnel[12]PresharedKey|\"(access_?key(_?id)?|secret_?access_?key)\"\s*:\s*\"",
     re.I,
 )
 

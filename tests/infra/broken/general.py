@@ -7,6 +7,7 @@ from tests.infra.breaking import Break, Broken, Plan, add, one, put
 
 VPC = "aws:ec2/vpc:Vpc"
 BUCKET = "aws:s3/bucket:Bucket"
+BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 GROUP = "aws:cloudwatch/logGroup:LogGroup"
 SECRET = {
@@ -90,7 +91,7 @@ BROKEN: list[Broken] = [
     ("keep-protected", "a key that leaves with its line", unprotected("aws:kms/key:Key")),
     ("keep-protected", "a bucket that leaves with its line", unprotected(BUCKET)),
     ("keep-content", "a bucket that may be emptied", put(BUCKET, "forceDestroy", True)),
-    ("keep-switch", "a load balancer anybody may delete", add("aws:lb/loadBalancer:LoadBalancer", {})),
+    ("keep-switch", "a load balancer anybody may delete", put(BALANCER, "enableDeletionProtection", False)),
     ("name-stable", "a list index", renamed("groups[0]")),
     ("name-stable", "a passing name", renamed("logs-tmp")),
     ("name-stable", "spaces", renamed("the logs")),
