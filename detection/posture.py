@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import accessanalyzer, inspector2, macie2, securityhub
 
+from detection.availability import WITHOUT_MACIE
 from tagging import tags
 
 # Security Hub User Guide, "Standards reference" (read 2026-11). CIS 3.0.0 is the version our controls cite.
@@ -39,7 +40,7 @@ class Posture(pulumi.ComponentResource):
     hub: securityhub.Account
     standards: dict[str, securityhub.StandardsSubscription]
     inspector: inspector2.Enabler
-    macie: macie2.Account
+    macie: macie2.Account | None
     analyzers: dict[str, accessanalyzer.Analyzer]
 
     def __init__(self, name: str, args: PostureArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -49,7 +50,7 @@ class Posture(pulumi.ComponentResource):
         self.inspector = inspector2.Enabler(
             name, account_ids=[args.account], resource_types=list(SCANNED), opts=self._child
         )
-        self._macie(name)
+        self.macie = None if args.region in WITHOUT_MACIE else self._macie(name)
         self.analyzers = {key: self._analyzer(key, kind) for key, kind in ANALYZERS.items()}
         self.register_outputs({"hub": self.hub.arn})
 
@@ -72,13 +73,13 @@ class Posture(pulumi.ComponentResource):
             for key, standard in STANDARDS.items()
         }
 
-    def _macie(self, name: str) -> None:
+    def _macie(self, name: str) -> macie2.Account:
         """Macie looks at the posture of every bucket, and into the one where no personal data may be.
 
         Not into the customers' data: that it is sensitive is known, and nobody but the nodes concerned reads
         it. In delivered logs a token or a card number in a web address is a leak: these are sampled weekly.
         """
-        self.macie = macie2.Account(
+        session = macie2.Account(
             name, finding_publishing_frequency="FIFTEEN_MINUTES", status="ENABLED", opts=self._child
         )
         bucket = macie2.ClassificationJobS3JobDefinitionBucketDefinitionArgs(
@@ -93,8 +94,9 @@ class Posture(pulumi.ComponentResource):
             sampling_percentage=SAMPLED_PERCENT,
             s3_job_definition=macie2.ClassificationJobS3JobDefinitionArgs(bucket_definitions=[bucket]),
             tags=tags(f"{self._args.stack}-delivered-logs"),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.macie]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[session]),
         )
+        return session
 
     def _analyzer(self, key: str, kind: str) -> accessanalyzer.Analyzer:
         unused = accessanalyzer.AnalyzerConfigurationArgs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from detection.availability import WITHOUT_MACIE
 from guardrails.model import UNKNOWN, Bounds, Finding, Guardrail, Planned, at, differing, listed, of_type
 
 TRAIL = "aws:cloudtrail/trail:Trail"
@@ -142,7 +143,9 @@ def posture_judged(resources: Sequence[Planned], bounds: Bounds) -> Iterator[Fin
     }
     for kind in sorted(SCANNED - scanned):
         yield Finding("posture-judged", "-", f"Inspector does not scan {kind}", "scan everything")
-    if not any(m["inputs"].get("status") in ("ENABLED", *UNKNOWN) for m in of_type(resources, MACIE)):
+    offered = bounds.region not in WITHOUT_MACIE
+    sessions = [found["inputs"].get("status") for found in of_type(resources, MACIE)]
+    if offered and not any(status in ("ENABLED", *UNKNOWN) for status in sessions):
         yield Finding("posture-judged", "-", "Macie is off", "enable it")
     kinds = {analyzer["inputs"].get("type", "ACCOUNT") for analyzer in of_type(resources, ANALYZER)}
     for kind in ("ACCOUNT", "ACCOUNT_UNUSED_ACCESS"):

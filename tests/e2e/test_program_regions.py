@@ -102,12 +102,25 @@ def region(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         account.stop(build)
 
 
+def _settled(value: Any) -> Any:
+    """Without IPv6 networks, whose blocks Amazon chooses at creation."""
+    if isinstance(value, dict):
+        return {key: _settled(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_settled(item) for item in value if item != wire.COMPUTED and not _is_block6(item)]
+    return value
+
+
+def _is_block6(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("2001:2:") and "/" in value
+
+
 def test_a_preview_foretells_exactly_what_up_makes(region: Region) -> None:
     assert region.previewed.counts() == region.first.counts()
     assert {step.urn for step in region.previewed.steps} == {step.urn for step in region.first.steps}
     foretold = region.previewed.outputs["region"]
     assert {vpc["id"] for vpc in foretold["vpcs"].values()} == {wire.COMPUTED}
-    assert foretold["intent"] == region.first.outputs["region"]["intent"]
+    assert _settled(foretold["intent"]) == _settled(region.first.outputs["region"]["intent"])
     assert len(region.first.steps) > 200
 
 

@@ -25,9 +25,9 @@ def test_two_readings_of_one_intent_agree(contract: dict[str, Any]) -> None:
     intent = resolve(parse(SETTINGS))
     assert to_data(intent)["flows"] == contract["intent"]["flows"]
     rendered = {(r.direction, r.protocol, r.port, r.peer) for r in security_groups(intent)["edge"]}
-    read = {
-        (r.direction, r.protocol, r.low, r.peer) for r in firewall.intended(contract, ("role", "edge"), {})
-    }
+    endpoint_groups = {"customer": {"customer"}}
+    intended = firewall.intended(contract, ("role", "edge"), endpoint_groups)
+    read = {(r.direction, r.protocol, r.low, r.peer) for r in intended}
     assert rendered == read and read
 
 
