@@ -119,8 +119,8 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
         _ids("KRN", 1),
     ),
     "the packet filter flushed": (
-        "nft list ruleset > /root/rules.nft; nft flush ruleset",
-        "nft -f /root/rules.nft",
+        "nft flush ruleset",
+        "/usr/local/sbin/stockade-firewall load",
         _ids("FWL", 1, *range(3, 15)),
     ),
     "the ssh server's drop-ins gone": (
