@@ -65,6 +65,14 @@ class Control(BaseModel):
     references: tuple[str, ...] = Field(
         default=(), description="framework, version and number, e.g. 'CIS Debian 12 1.1: 5.1.20'"
     )
+    profile: Literal["cis-l1", "cis-l2", "strict"] = Field(
+        default="cis-l1", description="the lowest profile of a node that asks for it; profiles are cumulative"
+    )
+    verified_by: tuple[str, ...] = Field(
+        default=(), description="tests that judge it, e.g. tests/nodes/test_ssh_server.py::test_no_passwords"
+    )
+    evidence: str = Field(default="", description="what is read to judge it: command or API")
+    rollback: str = Field(default="", description="how the state is taken back, and what that costs")
 
 
 def load(root: Path) -> dict[str, Control]:

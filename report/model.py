@@ -46,13 +46,17 @@ class Run(_Model):
     remarks: tuple[str, ...] = Field(
         default=(), description="what a reader must know first, e.g. that no nodes were booted"
     )
+    catalogue: str | None = Field(default=None, description="SHA-256 over the control catalogue in use")
+    accepted: AwareDatetime | None = Field(
+        default=None, description="start of the accepted run that `changes` compares with"
+    )
 
 
 class Subject(_Model):
     """What a control is judged on: a node or a part of the region."""
 
     id: str = Field(description="node name, or <area>/<name> for the region, e.g. bucket/data")
-    kind: Literal["node", "resource"]
+    kind: Literal["node", "resource", "procedure"]
     group: str = Field(description="server role of a node; resource type of a resource")
     facts: dict[str, Any] = Field(
         default_factory=dict, description="address, zone, subnet, os, instance id …"
@@ -67,6 +71,7 @@ class Waiver(_Model):
     approver: str
     reason: str
     ticket: str
+    risk: str = Field(default="", description="what may happen while it lasts")
     expires: AwareDatetime
 
 
@@ -95,6 +100,40 @@ class ControlSummary(_Model):
     layer: str
     rows: tuple[str, ...]
     references: tuple[str, ...]
+    profile: str = "cis-l1"
+    provided_by: str = ""
+    verified_by: tuple[str, ...] = ()
+    evidence: str = ""
+    rollback: str = ""
+
+
+class ClauseSummary(_Model):
+    """One clause of a framework: the controls that answer it, or the reason why none does."""
+
+    id: str
+    section: str
+    title: str
+    controls: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class FrameworkSummary(_Model):
+    """One framework with its clauses."""
+
+    id: str
+    title: str
+    version: str
+    clauses: tuple[ClauseSummary, ...]
+
+
+class Change(_Model):
+    """One outcome that is not what the accepted run had; None: the pair did not exist then, or does not now."""
+
+    control: str
+    subject: str
+    before: Status | None
+    after: Status | None
+    since: AwareDatetime = Field(description="start of the first run that showed it")
 
 
 class Report(_Model):
@@ -109,6 +148,8 @@ class Report(_Model):
         default=(), description="reasons why the run as a whole is red: missing node, empty selection …"
     )
     region: dict[str, Any]
+    frameworks: tuple[FrameworkSummary, ...] = ()
+    changes: tuple[Change, ...] = Field(default=(), description="drift against the accepted run")
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
