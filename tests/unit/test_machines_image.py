@@ -59,13 +59,12 @@ def test_a_failed_build_is_one_clear_line(output: str, told: str, tmp_path: Path
     assert "region half" in fault.fix
 
 
-def test_another_definition_is_another_image(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_definition_is_another_image() -> None:
     sources = ["deb http://one.example/debian/ bookworm main"]
-    first = image.definition(sources)
-    assert image.definition(sources) == first
-    assert image.definition(["deb http://two.example/debian/ bookworm main"]) != first
-    monkeypatch.setattr(image, "PACKAGES", [*image.PACKAGES, "telnetd"])
-    assert image.definition(sources) != first
+    first = image.definition(sources, [])
+    assert image.definition(sources, []) == first
+    assert image.definition(sources, ["qemu-guest-agent"]) != first
+    assert image.definition(["deb http://two.example/debian/ bookworm main"], []) != first
 
 
 def test_the_cache_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

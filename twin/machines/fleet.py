@@ -25,8 +25,6 @@ from twin.machines.wires import OUTSIDE, Wires, site_addresses
 from twin.progress import Progress
 from twin.sweeping import holding
 
-PATIENCE = 90.0
-"""Seconds until a node must answer over ssh; it takes two on an idle machine."""
 TOGETHER = 4
 """Nodes that are cloned and watched at once; booting itself is the kernel's to schedule."""
 TOOLS = ("systemd-nspawn", "mmdebstrap", "nft", "ip", "ssh", "ssh-keygen", "nc", "unshare", "nsenter")
@@ -39,12 +37,14 @@ Say = Callable[[str, str], None]
 class Machines:
     """The nodes of one region. Make it with `up`, or with `attach` when they are up already."""
 
-    def __init__(self, ledger: Ledger, region: Region, account: Account, root: Path) -> None:
+    def __init__(
+        self, ledger: Ledger, region: Region, account: Account, root: Path, kind: type[Node] = Node
+    ) -> None:
         self.ledger, self.region, self.account = ledger, region, account
         self.wires = Wires(ledger, region, account)
         ports = _workload_ports(region)
         self.nodes = {
-            card.node: Node(ledger, self.wires, Plan(card, root, ports.get(_role(region, card.node), ())))
+            card.node: kind(ledger, self.wires, Plan(card, root, ports.get(_role(region, card.node), ())))
             for card in account.cards
         }
 
@@ -76,9 +76,10 @@ class Machines:
         """Ask a node to reboot and wait until it is back. Raises Fault when its boot_id stays the same."""
         before = self.boot_id(node)
         self.ssh(node, "sudo systemctl reboot")
-        deadline = time.monotonic() + PATIENCE
+        patience = self._node(node).patience
+        deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
-            if (now := self.boot_id(node, 5)) and now != before:
+            if (now := self.boot_id(node, patience / 18)) and now != before:
                 return
             time.sleep(0.1)
         raise Fault(f"{node} did not reboot", "its boot_id changes", self._advice(node), UNREACHABLE)
@@ -106,14 +107,15 @@ class Machines:
     def wait(self, node: str) -> float:
         """Wait until a node takes a login; returns the seconds it took. Raises Fault, code 3."""
         started = time.monotonic()
-        while time.monotonic() - started < PATIENCE:
-            if self._banner(node) and self.ssh(node, "true", 10).returncode == 0:
+        patience = self.nodes[node].patience
+        while time.monotonic() - started < patience:
+            if self._banner(node) and self.ssh(node, "true", patience / 9).returncode == 0:
                 return time.monotonic() - started
             if not self.nodes[node].running:
                 problem = f"{node} stopped while booting: {self.nodes[node].console(3)}"
                 raise Fault(problem, "every node must boot", self._advice(node), UNREACHABLE)
             time.sleep(0.1)
-        problem = f"{node} does not answer over ssh after {PATIENCE:.0f} s"
+        problem = f"{node} does not answer over ssh after {patience:.0f} s"
         raise Fault(problem, "every node must be reachable from the NOC", self._advice(node), UNREACHABLE)
 
     def _banner(self, node: str) -> bool:
@@ -174,20 +176,25 @@ class Machines:
 
 
 def up(
-    region: Region, progress: Progress | None = None, endpoint: str | None = None, home: Path | None = None
+    region: Region,
+    progress: Progress | None = None,
+    endpoint: str | None = None,
+    home: Path | None = None,
+    kind: type[Node] = Node,
 ) -> Machines:
     """Bring up every node of a region (docs/contracts.md, 3); return when each answers over ssh from the NOC.
 
     `endpoint` is the emulated account that decides which packets pass; without one, the region's own firewall
-    intent does. Converges when nodes are up already. Raises Fault.
+    intent does. `kind` is how they are run: in nspawn, or each with a kernel of its own (`virtual`).
+    Converges when nodes are up already. Raises Fault.
     """
     if reason := obstacle():
         raise Fault(reason, "nodes are booted by systemd-nspawn", "the region half works without nodes")
     ledger = Ledger(home or books.build() / "twin")
     with holding(ledger.home):
         account = reading.read(region, endpoint) if endpoint else sketch.account(region)
-        root = image.build(ledger, progress)
-        machines = Machines(ledger, region, account, root)
+        root = kind.make_image(ledger, progress)
+        machines = Machines(ledger, region, account, root, kind)
         machines.raise_up(progress.node if progress else lambda _node, _state: None)
     return machines
 

@@ -45,10 +45,14 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").resolve() / "stockade"
 
 
-def build(ledger: Ledger, progress: Progress | None = None) -> Path:
-    """The image's directory, made now if the cache lacks it. Raises Fault; never leaves half an image."""
+def build(ledger: Ledger, progress: Progress | None = None, extra: tuple[str, ...] = ()) -> Path:
+    """The image's directory, made now if the cache lacks it, with `extra` packages beside the usual ones.
+
+    Raises Fault; never leaves half an image.
+    """
     sources = mirrors()
-    image = cache() / f"image-{definition(sources)}"
+    packages = [*PACKAGES, *extra]
+    image = cache() / f"image-{definition(sources, packages)}"
     if image.is_dir():
         return image
     with _alone(cache()):
@@ -61,7 +65,7 @@ def build(ledger: Ledger, progress: Progress | None = None) -> Path:
         if progress:
             progress.note("building the Debian image (once)")
         try:
-            _bootstrap(ledger, partial, sources)
+            _bootstrap(ledger, partial, sources, packages)
             _customise(partial, sources)
             partial.rename(image)
         except BaseException:
@@ -103,9 +107,9 @@ def proxies() -> dict[str, str]:
     return found
 
 
-def definition(sources: list[str]) -> str:
+def definition(sources: list[str], packages: list[str]) -> str:
     """A digest of everything that makes the image what it is."""
-    digest = hashlib.sha256(repr((SUITE, PACKAGES, GROUPS, sources)).encode())
+    digest = hashlib.sha256(repr((SUITE, packages, GROUPS, sources)).encode())
     for part in (_bootstrap, _customise):
         digest.update(inspect.getsource(part).encode())
     for file in sorted(path for path in FILES.rglob("*") if path.is_file()):
@@ -131,7 +135,7 @@ def _require_room(directory: Path) -> None:
         )
 
 
-def _bootstrap(ledger: Ledger, target: Path, sources: list[str]) -> None:
+def _bootstrap(ledger: Ledger, target: Path, sources: list[str], packages: list[str]) -> None:
     """Run mmdebstrap in a mount namespace of its own: what it mounts is gone with it, even after kill -9."""
     log = ledger.home / "image.log"
     ledger.home.mkdir(parents=True, exist_ok=True)
@@ -146,7 +150,7 @@ def _bootstrap(ledger: Ledger, target: Path, sources: list[str]) -> None:
         "--variant=minbase",
     ]
     command += [
-        f"--include={','.join(PACKAGES)}",
+        f"--include={','.join(packages)}",
         '--aptopt=Acquire::Retries "3"',
         SUITE,
         str(target),

@@ -22,9 +22,10 @@ from pathlib import Path
 
 from fault import Fault
 from twin.ledger import Ledger
-from twin.machines import ssh
+from twin.machines import image, ssh
 from twin.machines.facts import Card
 from twin.machines.wires import Wires
+from twin.progress import Progress
 
 ADMIN = 1000
 """User and group id of the login, the first ordinary ones on Debian."""
@@ -52,11 +53,19 @@ class Plan:
 class Node:
     """A node of a home; `start` and `power_cut` are the switch, everything else goes over ssh."""
 
+    patience = 90.0
+    """Seconds until it must answer over ssh; it takes two on an idle machine."""
+
     def __init__(self, ledger: Ledger, wires: Wires, plan: Plan) -> None:
         self.ledger, self.wires, self.plan = ledger, wires, plan
         self.name = plan.card.node
         self.directory = ledger.home / "nodes" / self.name
         self.namespace = wires.node(self.name)
+
+    @staticmethod
+    def make_image(ledger: Ledger, progress: Progress | None = None) -> Path:
+        """The directory that such nodes are cloned from; made once and kept. Raises Fault."""
+        return image.build(ledger, progress)
 
     @property
     def running(self) -> bool:

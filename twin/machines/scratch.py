@@ -17,6 +17,7 @@ import settings
 from twin import ledger as books
 from twin.ledger import Ledger
 from twin.machines import fleet, sketch
+from twin.machines.nodes import Node
 from twin.machines.wires import OUTSIDE
 from twin.sweeping import owner_alive, sweep
 
@@ -165,10 +166,10 @@ class Lone:
 
 
 @contextmanager
-def lone(name: str) -> Iterator[Lone]:
+def lone(name: str, kind: type[Node] = Node) -> Iterator[Lone]:
     """A fresh node for the body of a `with`; `name` keeps it apart from others. Raises Fault like `up`."""
     with passing(name) as home:
-        yield Lone(fleet.up(sketch.region(settings.parse(SETTINGS), "lone"), home=home))
+        yield Lone(fleet.up(sketch.region(settings.parse(SETTINGS), "lone"), home=home, kind=kind))
 
 
 @contextmanager
