@@ -1,0 +1,31 @@
+"""`python -m controls claim`: write into each control file which tests claim it. `check`: name the orphans."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import fault
+from controls import claims
+from controls.model import load
+
+ROOT = Path(__file__).resolve().parents[1]
+USAGE = "usage: python -m controls claim | check"
+
+
+def run(arguments: list[str]) -> int:
+    """The command's body. Exit code 1 when a control or a claim is an orphan."""
+    if arguments not in (["claim"], ["check"]):
+        print(USAGE, file=sys.stderr)
+        return fault.WRONG_USE
+    if arguments == ["claim"]:
+        changed = claims.write(ROOT, load(ROOT))
+        print(f"{len(changed)} control files changed")
+    lines = claims.orphans(ROOT, load(ROOT))
+    for line in lines:
+        print(line, file=sys.stderr)
+    return fault.CONTROL_FAILED if lines else fault.GOOD
+
+
+if __name__ == "__main__":
+    fault.main(lambda: run(sys.argv[1:]))
