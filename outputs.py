@@ -18,7 +18,16 @@ from storage.component import Storage
 
 SCHEMA = "stockade/region/1"
 # Sections of the stack file that later steps read as they are stated.
-STATED = ("sites", "services", "patching", "retention", "data_classes", "customers")
+STATED = (
+    "sites",
+    "services",
+    "patching",
+    "retention",
+    "data_classes",
+    "customers",
+    "administrators",
+    "automation",
+)
 
 
 def region_contract(  # noqa: PLR0913 - one argument per component of the program

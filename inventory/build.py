@@ -112,7 +112,19 @@ def _shared(region: Mapping[str, Any]) -> dict[str, Any]:
         "patching_reboot": patching["reboot"],
         "audit_retention_days": region["retention"]["node_logs_days"],
         "ssh_server_listen_port": ADMIN_PORT,
+        **_accounts(region),
     }
+
+
+def _accounts(region: Mapping[str, Any]) -> dict[str, Any]:
+    """Who opens the image's account, and which accounts become root without a password until when."""
+    keys = [{"name": name, "key": one["key"]} for name, one in sorted(region.get("administrators", {}).items())]
+    entries = [
+        {"name": name, "owner": one["owner"], "why": one["why"], "expires": str(one["until"])}
+        for name, one in sorted(region.get("automation", {}).items())
+    ]
+    # None stated: the role's own list, which has an end of its own.
+    return {"users_administrators": keys, **({"users_automation": entries} if entries else {})}
 
 
 def _admin_networks(intent: Intent, role: str) -> list[str]:

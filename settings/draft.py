@@ -20,6 +20,7 @@ from settings.data import Backup, Customer, DataClass
 from settings.edge import LoadBalancer
 from settings.model import (
     Administrator,
+    Automation,
     FirewallRule,
     Image,
     Patching,
@@ -36,7 +37,16 @@ from settings.ssh_keys import depict
 from settings.watch import Detection, Dns
 
 # Sections that are mappings of named things: a broken one hides nothing of the others.
-_NAMED = ("vpcs", "server_roles", "sites", "administrators", "data_classes", "customers", "load_balancers")
+_NAMED = (
+    "vpcs",
+    "server_roles",
+    "sites",
+    "administrators",
+    "automation",
+    "data_classes",
+    "customers",
+    "load_balancers",
+)
 
 
 @dataclass
@@ -52,6 +62,7 @@ class Draft:
     server_roles: dict[str, ServerRole] = field(default_factory=dict)
     image: Image | None = None
     administrators: dict[str, Administrator] = field(default_factory=dict)
+    automation: dict[str, Automation] = field(default_factory=dict)
     sites: dict[str, Site] = field(default_factory=dict)
     services: Services | None = None
     firewall: dict[int, FirewallRule] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from settings.edge import LoadBalancer
 from settings.problems import Broken
 from settings.types import (
     Account,
+    Day,
     Days,
     Model,
     Name,
@@ -114,6 +115,14 @@ class Administrator(Model):
     key: PublicKey = Field(description="its OpenSSH public key: type, base64, one word of comment")
 
 
+class Automation(Model):
+    """A machine account that becomes root on the nodes without a password: an exception with an end."""
+
+    owner: str = Field(pattern=r"^[a-z][a-z0-9-]{1,40}$", description="team that answers for it")
+    why: Reason = Field(description="the reason, in words")
+    until: Day = Field(description="last day; a year from now at most, then somebody renews it")
+
+
 class Site(Model):
     """A place outside the region, connected by VPN."""
 
@@ -206,7 +215,11 @@ class Settings(Model):
     image: Image = Field(description="machine image of the nodes")
     administrators: dict[Name, Administrator] = Field(
         min_length=1,
-        description="public keys that may log in at a node's first boot, by the name of a role or machine",
+        description="public keys that may log in as `admin`, by the name of a role or machine",
+    )
+    automation: dict[Name, Automation] = Field(
+        default_factory=dict,
+        description="accounts of the image that become root without a password, by name",
     )
     sites: dict[Name, Site] = Field(description="places that are connected by VPN, by name; at least one NOC")
     services: Services = Field(description="shared services the nodes use")

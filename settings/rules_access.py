@@ -16,6 +16,8 @@ from settings.problems import Problem
 
 Rule = Callable[[Draft], Iterator[Problem]]
 LONGEST_BREAK_GLASS = timedelta(days=366)
+# Debian's cloud images log in as it (inventory.build.LOGIN, nodes.first_boot.LOGIN; a test compares).
+LOGIN = "admin"
 # A place has a handful of public addresses; a wider range is somebody's whole provider.
 WIDEST = {4: 24, 6: 48}
 # Without these nobody could sign in to switch them on again.
@@ -181,7 +183,29 @@ def _inside_a_block(switch: Switch, access: Access) -> bool:
     )
 
 
+def automation_is_the_login_and_ends(draft: Draft) -> Iterator[Problem]:
+    """Root without a password ends within a year, and the account that hardens the nodes keeps it."""
+    if draft.automation and LOGIN not in draft.automation:
+        yield Problem(
+            "automation",
+            ", ".join(sorted(draft.automation)),
+            f"{LOGIN}, the account that the nodes are hardened through, is among them",
+            f"add {LOGIN} with owner, why and until",
+        )
+    for name, entry in draft.automation.items():
+        key = f"automation.{name}.until"
+        if ended(entry.until, today()):
+            yield Problem(
+                key, str(entry.until), "its last day is over", "the owner renews or removes the entry"
+            )
+        elif entry.until > today() + LONGEST_BREAK_GLASS:
+            yield Problem(
+                key, str(entry.until), "an exception ends, at most a year from now", "choose an earlier day"
+            )
+
+
 RULES: tuple[Rule, ...] = (
+    automation_is_the_login_and_ends,
     trusted_ranges_are_public_and_narrow,
     identity_account_is_another,
     hours_open_before_they_close,

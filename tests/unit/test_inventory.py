@@ -35,6 +35,8 @@ HOST_VARS = {
     "patching_reboot",
     "audit_retention_days",
     "ssh_server_listen_port",
+    "users_administrators",
+    "users_automation",
 }
 
 
@@ -54,7 +56,8 @@ def region():
         node("app-a-1", "10.20.64.11"),
         node("archive-a-1", "10.21.128.11"),
     ]
-    kept = {key: data[key] for key in ("services", "patching", "retention", "sites")}
+    stated = ("services", "patching", "retention", "sites", "administrators", "automation")
+    kept = {key: data[key] for key in stated}
     intent = to_data(resolve(loaded))
     return {"schema": "stockade/region/1", "stack": "in-mumbai", "nodes": nodes, "intent": intent, **kept}
 
@@ -89,6 +92,18 @@ def test_values_are_those_of_the_region(region):
     assert (values["ansible_host"], values["stockade_zone"]) == ("10.20.72.11", "ap-south-1b")
     assert (values["audit_retention_days"], values["ssh_server_listen_port"]) == (180, 22)
     assert values["patching_window"] == "Sun 01:00-04:00"
+
+
+def test_keys_and_dated_accounts_reach_every_host(region):
+    """What the stack file says of the image's account; without an entry the role's own list holds."""
+    values = hosts(inventory.build(region, {}))["app-a-1"]
+    assert [one["name"] for one in values["users_administrators"]] == ["noc-automation"]
+    assert values["users_administrators"][0]["key"] == raw()["administrators"]["noc-automation"]["key"]
+    assert {"admin": raw()["automation"]["admin"]["until"]} == {
+        one["name"]: one["expires"] for one in values["users_automation"]
+    }
+    region["automation"] = {}
+    assert "users_automation" not in hosts(inventory.build(region, {}))["app-a-1"]
 
 
 def test_admin_networks_are_those_the_intent_lets_administer_the_role(region):

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 import settings
+from inventory.build import LOGIN as INVENTORY_LOGIN
+from nodes.first_boot import LOGIN as FIRST_BOOT_LOGIN
 from settings import rules_access
 from tests.unit.settings_sample import ROOT, STACKS, put, raw
 
@@ -86,6 +88,26 @@ def test_what_is_right_passes(place: str, value: Any) -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_shipped_stacks_pass(stack: str) -> None:
     settings.parse(raw(stack))
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ({"admin": {"owner": "ops", "why": "a test", "until": "2026-01-31"}}, "its last day is over"),
+        ({"admin": {"owner": "ops", "why": "a test", "until": "2029-01-31"}}, "at most a year from now"),
+        ({"backup": {"owner": "ops", "why": "a test", "until": "2027-01-31"}}, "add admin with owner"),
+        ({"admin": {"owner": "ops", "why": "a test"}}, "until"),
+    ],
+)
+def test_root_without_a_password_has_an_owner_and_an_end(entries: Any, words: str) -> None:
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.parse({**raw(), "automation": entries})
+    assert any(words in str(problem) for problem in caught.value.problems)
+    assert all(problem.key.startswith("automation") for problem in caught.value.problems)
+
+
+def test_the_login_is_the_same_everywhere() -> None:
+    assert rules_access.LOGIN == INVENTORY_LOGIN == FIRST_BOOT_LOGIN
 
 
 def test_services_come_with_their_source_and_date() -> None:

@@ -64,7 +64,10 @@ def region(settings: Settings, stack: str) -> dict[str, Any]:
             for vpc in facts.vpcs
         },
         "intent": to_data(resolve(settings)),
-        **{key: data[key] for key in ("sites", "services", "patching", "retention")},
+        **{
+            key: data[key]
+            for key in ("sites", "services", "patching", "retention", "administrators", "automation")
+        },
     }
 
 

@@ -109,9 +109,12 @@ def write_known_hosts(home: Path, keys: Mapping[str, Iterable[str]]) -> None:
     (home / "known_hosts").write_text("\n".join(lines) + "\n")
 
 
-def connection(home: Path, nodes: Iterable[str]) -> dict[str, dict[str, str]]:
+def connection(home: Path, nodes: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Host variables that let Ansible, with any connection plugin that runs ssh, reach the nodes."""
-    facts = {
+    public = (home / "ssh_key.pub").read_text().strip()
+    facts: dict[str, Any] = {
+        # The twin logs in with a key of its own, which no stack file knows.
+        "users_controller_keys": [public],
         "ansible_ssh_private_key_file": str(home / "ssh_key"),
         "ansible_ssh_common_args": f"-F {home / 'ssh_config'}",
     }
