@@ -11,6 +11,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi.runtime.config import CONFIG, get_config_env
 
+import pace
 import settings
 from detection.services import DetectionServices, DetectionServicesArgs
 from detection.trail import Trail, TrailArgs
@@ -205,5 +206,6 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
     pulumi.export("public_addresses", addresses)
 
 
+pace.quicken()
 CONFIGURATION = configuration()
 build(CONFIGURATION, resolve(CONFIGURATION), pulumi.get_stack())

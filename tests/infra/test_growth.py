@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import copy
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
+import pace
+from benchmarks.growth import with_customers
 from tests.infra.monitor import Run, run_program, stack_file
-
-
-def _with_customers(number: int) -> dict[str, Any]:
-    config = copy.deepcopy(stack_file("in-mumbai"))
-    sites, customers = config["stockade:sites"], config["stockade:customers"]
-    like_site, like = (
-        sites["acme-bank"],
-        {k: v for k, v in customers["acme-bank"].items() if k != "deep_archive"},
-    )
-    for name in [name for name, site in sites.items() if site["kind"] == "customer"]:
-        del sites[name]
-    customers.clear()
-    for index in range(number):
-        name = f"customer-{chr(ord('a') + index)}"
-        address = f"198.51.100.{index + 10}"
-        sites[name] = {
-            **like_site,
-            "gateway": address,
-            "ranges": [f"192.168.{64 + index}.0/24"],
-            "asn": 65100 + index,
-        }
-        source = {"head-office": {"cidr": f"{address}/32", "change": "CHG-1", "until": "2027-06-30"}}
-        customers[name] = {**like, "site": name, "sources": source}
-    return config
 
 
 @pytest.fixture(scope="module")
 def runs() -> dict[int, Run]:
-    return {number: run_program("in-mumbai", _with_customers(number)) for number in (1, 4, 8)}
+    return {
+        number: run_program("in-mumbai", with_customers(stack_file("in-mumbai"), number))
+        for number in (1, 4, 8)
+    }
 
 
 def test_each_customer_adds_the_same_number_of_resources(runs: dict[int, Run]) -> None:
@@ -56,3 +37,17 @@ def test_no_identity_policy_grows_with_the_customers(runs: dict[int, Run]) -> No
     small, large = sizes(runs[1]), sizes(runs[8])
     grown = {urn: (size, large[urn]) for urn, size in small.items() if large[urn] > size}
     assert grown == {}
+
+
+def test_the_sdk_touches_each_output_about_once_while_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pace.quicken(), "the SDK waits in another way now: see pace.py"
+    touched, wait = [0], asyncio.wait
+
+    async def counting(tasks: list[asyncio.Task[object]], **how: Any) -> object:
+        touched.append(len(tasks))
+        return await wait(tasks, **how)
+
+    monkeypatch.setattr(asyncio, "wait", counting)
+    run_program("in-mumbai", with_customers(stack_file("in-mumbai"), 1))
+    assert max(touched) > 500
+    assert sum(touched) < 1.5 * max(touched), f"{sum(touched)} of {max(touched)} outputs"
