@@ -1,7 +1,7 @@
 """The disk of a virtual node: UEFI, GRUB and a file system for each mount point that a benchmark asks for.
 
-It is made without a loop device and without a mount of the machine: mke2fs and mtools write each file system at
-its offset, from the image and the node's own files laid over each other in a mount namespace.
+It is made without a loop device and without a mount of the machine: mke2fs and mtools write each file system
+at its offset, from the image and the node's own files laid over each other in a mount namespace.
 """
 
 from __future__ import annotations
@@ -89,12 +89,12 @@ def _table(starts: dict[Part, int]) -> Sequence[str]:
 
 def _boot_partition(start: int, image: Path) -> Sequence[str]:
     """As grub-install leaves it; under the removable path, so that the firmware needs no entry."""
-    at = f"disk@@{start}M"
     return [
-        f"mkfs.vfat -n EFI --offset {start * 2048} disk {EFI.size * 1024} > /dev/null",
-        f"mmd -i {at} ::/EFI ::/EFI/BOOT ::/EFI/debian",
-        f"mcopy -i {at} {shlex.quote(str(image / LOADER))} ::/EFI/BOOT/BOOTX64.EFI",
-        f"mcopy -i {at} grub.cfg ::/EFI/debian/grub.cfg",
+        f"truncate -s {EFI.size}M efi && mkfs.vfat -n EFI efi > /dev/null",
+        "mmd -i efi ::/EFI ::/EFI/BOOT ::/EFI/debian",
+        f"mcopy -i efi {shlex.quote(str(image / LOADER))} ::/EFI/BOOT/BOOTX64.EFI",
+        "mcopy -i efi grub.cfg ::/EFI/debian/grub.cfg",
+        f"dd if=efi of=disk bs=1M seek={start} conv=notrunc,sparse status=none && rm efi",
     ]
 
 

@@ -87,6 +87,7 @@ class Node:
         self._personalise()
         (self.directory / "power").write_text(self._supervisor(wire))
         (self.directory / "boot").write_text(self._boot())
+        self._complete()
         done.write_text(self.plan.mark(wire))
         return True
 
@@ -150,6 +151,9 @@ class Node:
         if self.plan.ports:
             self._seed("etc/twin-workload.ports", " ".join(map(str, self.plan.ports)) + "\n")
         ssh.make_host_keys(self.ledger, self._folder("etc/ssh"), self.name)
+
+    def _complete(self) -> None:
+        """Whatever else a node of this kind is made of."""
 
     def _seed(self, name: str, text: str, mode: int = 0o644, owner: int = 0) -> None:
         path = self._folder(str(Path(name).parent), owner) / Path(name).name

@@ -1,7 +1,7 @@
 """A node with a kernel of its own: the same Debian on a disk, run by QEMU.
 
-What nspawn cannot show is shown here: auditd, AppArmor, kernel modules, the host's sysctls, boot options, separate
-file systems. There is no hardware help on the machines that this runs on, so a boot takes a minute.
+What nspawn cannot show is shown here: auditd, AppArmor, kernel modules, the host's sysctls, boot options,
+separate file systems. There is no hardware help on the machines that this runs on: a boot takes a minute.
 """
 
 from __future__ import annotations
@@ -52,10 +52,7 @@ class VirtualNode(Node):
             raise Fault(reason, "a virtual node is run by QEMU", "./bootstrap virtual")
         return image.build(ledger, progress, extra=tuple(PACKAGES))
 
-    def prepare(self) -> bool:
-        """Make the disk unless this very node is there already."""
-        if not super().prepare():
-            return False
+    def _complete(self) -> None:
         self._seed("etc/fstab", disk.fstab())
         self._seed("etc/systemd/network/10-ens.network", self._network())
         self._seed(
@@ -66,7 +63,6 @@ class VirtualNode(Node):
         link.symlink_to("/lib/systemd/system/systemd-networkd.service")
         shutil.copy(VARIABLES, self.directory / "variables")
         disk.make(self.ledger, self.directory, self.plan.image)
-        return True
 
     def _network(self) -> str:
         card = self.plan.card
