@@ -14,11 +14,12 @@ from detection.indicators import hostile
 from edge.facts import MOST_ADDRESSES
 from edge.firewall import FAMILIES, WebFirewall, WebFirewallArgs, ip_set
 from edge.load_balancer import Balancer, BalancerArgs, Target
-from edge.sources import bound, today
+from edge.sources import bound
 from edge.waf import IpSet
 from network.intent import Intent
 from network.vpc import Vpc
 from settings import Settings
+from settings.calendar import today
 from settings.edge import LoadBalancer
 from storage.deliveries import DELIVERIES
 from tagging import tags

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from ipaddress import IPv4Network, IPv6Network
 
 from detection.indicators import together
@@ -11,11 +11,6 @@ from settings.access import ended
 from settings.data import Customer
 
 Network = IPv4Network | IPv6Network
-
-
-def today() -> date:
-    """The day in UTC: what lasts until a day lasts until its end there."""
-    return datetime.now(UTC).date()
 
 
 def bound(customers: Mapping[str, Customer], day: date) -> dict[str, tuple[Network, ...]]:

@@ -6,11 +6,12 @@ import difflib
 import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from settings.access import Access, Hours, Switch, ended
+from settings.calendar import today
 from settings.draft import Draft
 from settings.problems import Problem
 
@@ -22,11 +23,6 @@ LOGIN = "admin"
 WIDEST = {4: 24, 6: 48}
 # Without these nobody could sign in to switch them on again.
 NEEDED = ("iam", "kms", "logs", "sts")
-
-
-def today() -> date:
-    """The day by which ends are judged, in UTC."""
-    return datetime.now(UTC).date()
 
 
 @functools.cache

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
 from ipaddress import IPv4Network, IPv6Network
 from itertools import combinations
 
 from settings.access import ended
+from settings.calendar import today
 from settings.data import Source
 from settings.draft import Draft
 from settings.problems import Problem
@@ -22,11 +22,6 @@ _DOCUMENTATION = tuple(map(IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203
 _DOCUMENTATION6 = (IPv6Network("2001:db8::/32"),)
 
 Network = IPv4Network | IPv6Network
-
-
-def today() -> date:
-    """The day in UTC."""
-    return datetime.now(UTC).date()
 
 
 def certificates_are_ours(draft: Draft) -> Iterator[Problem]:

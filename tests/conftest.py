@@ -8,7 +8,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from settings.calendar import STATED
 from twin.machines import Lone, lone, obstacle
+
+# The day on which every stack file of this repository is good: no test turns red because time goes by.
+TODAY = "2026-11-22"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Pin the day, for this process and those it starts; a verification of a region goes by the clock."""
+    if config.getoption("region", None) is None:
+        os.environ[STATED] = TODAY
 
 
 def require_nodes() -> None:

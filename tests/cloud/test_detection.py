@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from detection.availability import WITHOUT_MACIE
 from detection.indicators import Listing, hostile, listing
+from settings import calendar
 from settings.watch import Indicator
 from verify.account import Account
 from verify.subjects import Resource
@@ -95,7 +95,7 @@ def _judge(aws: Account, detector: Resource, kind: tuple[str, str], wanted: List
 def test_the_threat_list_holds_todays_indicators(detector: Resource, aws: Account, region: Region) -> None:
     stated = region["detection"]["indicators"]
     indicators = {name: Indicator.model_validate(one) for name, one in stated.items()}
-    today = hostile(indicators, datetime.now(UTC).date(), 4)
+    today = hostile(indicators, calendar.today(), 4)
     _judge(aws, detector, ("threat_intel_set", "ThreatIntelSetId"), listing("threat", today))
 
 

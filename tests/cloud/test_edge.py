@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from settings.calendar import today
 from verify.account import Account
 from verify.subjects import Resource
 
@@ -30,10 +31,6 @@ FAMILIES = {
     "AWSManagedRulesLinuxRuleSet",
 }
 BODY_RULE = "SizeRestrictions_BODY"  # may be counted where the stack file says that uploads are taken
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
 
 
 @pytest.fixture
@@ -231,7 +228,7 @@ def test_known_hostile_ranges_are_blocked_before_anything_else(web_acl: Resource
     assert list(_references(rules[0]["Statement"])), "its first rule names no set of addresses"
     blocked: list[Any] = [ip_network(address) for address in _addresses(aws, rules[0])]
     stated = (web_acl.expected or {}).get("hostile", {})
-    alive = [ip_network(cidr) for cidr, until in stated.items() if date.fromisoformat(until) >= _today()]
+    alive = [ip_network(cidr) for cidr, until in stated.items() if date.fromisoformat(until) >= today()]
     missing = [str(wanted) for wanted in alive if not _inside(wanted, blocked)]
     assert not missing, f"not blocked: {', '.join(missing)}"
 
@@ -249,7 +246,7 @@ def test_only_sources_bound_today_are_admitted(web_acl: Resource, aws: Account, 
         ip_network(source["cidr"])
         for customer in region.get("customers", {}).values()
         for source in customer["sources"].values()
-        if date.fromisoformat(source["until"]) >= _today()
+        if date.fromisoformat(source["until"]) >= today()
     ]
     surplus = [str(a) for a in admitted if not _inside(a, bound)]
     assert not surplus, f"admitted without a binding in force: {', '.join(sorted(surplus))}"
