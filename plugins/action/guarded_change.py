@@ -12,6 +12,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 MARGIN = 5  # seconds between the last chance of the proof and the revert
+LIMITS = {"revert_after": 120, "proof_timeout": 20, "keep_generations": 20}
 
 
 def proof_seconds(wanted: int, revert_after: int) -> int:
@@ -33,15 +34,60 @@ class ActionModule(ActionBase):
         result = self._execute_module(
             module_name="guarded_change", module_args=arguments, task_vars=task_vars
         )
-        generation = result.get("generation")
-        if result.get("failed") or generation is None:
+        if result.get("failed") or result.get("generation") is None:
             return result
-        proof = self._prove(generation, timeout, task_vars or {})
+        return self._proven(result, arguments["concern"], revert_after, timeout, task_vars or {})
+
+    def around(self, module: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Run another module that changes who gets in: look, arm, change, prove, or bring the node back."""
+        looked = self._look(module, arguments, task_vars)
+        if self._task.check_mode or looked.get("failed") or not looked.get("changed"):
+            return looked
+        limits = {
+            name: int(self._templar.template(task_vars.get(f"access_guard_{name}", otherwise)))
+            for name, otherwise in LIMITS.items()
+        }
+        revert_after = limits["revert_after"]
+        arm = {"phase": "arm", "concern": module, "revert_after": revert_after}
+        armed = self._execute_module(
+            module_name="guarded_change",
+            module_args={**arm, "keep": limits["keep_generations"]},
+            task_vars=task_vars,
+        )
+        if armed.get("failed"):
+            return armed
+        generation = armed["generation"]
+        result: dict[str, Any] = self._execute_module(
+            module_name=module, module_args=arguments, task_vars=task_vars
+        )
+        if result.get("failed"):
+            why = str(result.get("msg")).removeprefix(f"{module}: ")
+            return {**result, **self._bring_back(module, generation, revert_after, why, task_vars)}
+        result["generation"] = generation
+        timeout = proof_seconds(limits["proof_timeout"], revert_after)
+        return self._proven(result, module, revert_after, timeout, task_vars)
+
+    def _look(self, module: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """What the module would change."""
+        asked = self._task.check_mode
+        self._task.check_mode = True
+        try:
+            looked: dict[str, Any] = self._execute_module(
+                module_name=module, module_args=arguments, task_vars=task_vars
+            )
+        finally:
+            self._task.check_mode = asked
+        return looked
+
+    def _proven(
+        self, result: dict[str, Any], concern: str, revert_after: int, timeout: int, task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The result as it is when a new login proves the change, otherwise the story of the way back."""
+        proof = self._prove(result["generation"], timeout, task_vars)
         if not proof.get("failed"):
             return result
-        return self._bring_back(
-            arguments["concern"], generation, revert_after, str(proof.get("msg")), task_vars
-        )
+        why = str(proof.get("msg"))
+        return self._bring_back(concern, result["generation"], revert_after, why, task_vars)
 
     def _prove(self, generation: int, timeout: int, task_vars: dict[str, Any]) -> dict[str, Any]:
         action = self._shared_loader_obj.action_loader.get(

@@ -18,6 +18,8 @@ from ansible.plugins.loader import connection_loader
 
 GUARD = "/usr/local/sbin/stockade-guard"
 MARK = "stockade-proof:"
+DENIALS = ("Permission denied", "Host key verification failed", "Account is locked", "expired")
+DENIED_ENOUGH = 2  # a server that is just reloading may refuse once; more tries only earn its penalties
 OPTIONS = ("host", "port", "ssh_executable", "ssh_common_args", "ssh_extra_args", "host_key_checking")
 
 
@@ -98,7 +100,7 @@ class ActionModule(ActionBase):
         password = task_vars.get("ansible_become_password") or task_vars.get("ansible_become_pass")
         secret = f"{self._templar.template(password)}\n" if password else None
         line = as_root(options["remote_user"], script_for(confirm, expect), secret is not None)
-        end, said = time.monotonic() + timeout, ""
+        end, said, denied = time.monotonic() + timeout, "", 0
         while (left := end - time.monotonic()) > 0:
             command = [*ssh_command(options, max(1, int(left))), line]
             try:
@@ -112,7 +114,9 @@ class ActionModule(ActionBase):
             if done.returncode == 0:
                 problems = unmet(expect, done.stdout)
                 return {"changed": False, "failed": bool(problems), "msg": "; ".join(problems)}
-            if done.returncode != 255:  # ssh's own failure; anything else is the node's answer
+            denied += any(words in done.stderr for words in DENIALS)
+            # 255 is ssh's own failure; anything else is the node's answer.
+            if done.returncode != 255 or denied >= DENIED_ENOUGH:
                 break
             time.sleep(min(1, left))
         return {"changed": False, "failed": True, "msg": f"a new login with sudo failed: {said}"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import subprocess
@@ -77,14 +78,42 @@ def put(path, member, content):
     elif member.issym():
         put_link(path, member.linkname)
     else:
-        put_file(path, content, member.mode, member.uid, member.gid)
+        put_anyhow(path, content, member.mode, member.uid, member.gid)
+
+
+def put_anyhow(path, content, mode, uid, gid):
+    """Like put_file; where no second file fits (disk full, a mount on the file) the old one is rewritten.
+
+    A revert comes here: a file that a power cut might tear is better than one that keeps everybody out.
+    """
+    try:
+        put_file(path, content, mode, uid, gid)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EBUSY) or os.path.islink(path):
+            raise
+        with contextlib.suppress(OSError):
+            os.unlink(scratch_of(path))
+        with open(path, "r+b") as file:
+            file.truncate(0)
+            file.write(content)
+            os.fchown(file.fileno(), uid, gid)
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def scratch_of(path):
+    """Where a file is written before it takes its place.
+
+    A leading dot and a tilde: sudo, sshd's *.conf glob and run-parts pass over it while it exists.
+    """
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.stockade~")
 
 
 def put_file(path, content, mode, uid, gid):
     """Write a file next to its place with its final owner and mode, then rename it over the old one."""
-    folder, name = os.path.split(path)
-    # A leading dot and a tilde: sudo, sshd's *.conf glob and run-parts pass over it while it exists.
-    scratch = os.path.join(folder, f".{name}.stockade~")
+    folder, scratch = os.path.dirname(path), scratch_of(path)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(scratch)
     handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -100,8 +129,7 @@ def put_file(path, content, mode, uid, gid):
 
 def put_link(path, target):
     """Point a symbolic link at `target`, atomically."""
-    folder, name = os.path.split(path)
-    scratch = os.path.join(folder, f".{name}.stockade~")
+    folder, scratch = os.path.dirname(path), scratch_of(path)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(scratch)
     os.symlink(target, scratch)

@@ -8,6 +8,10 @@ without any controller. Standard library only. State lies in /var/lib/stockade:
     pending.json                            change n is applied and waits for its proof
     managed.json                            paths that a guarded change has ever written
     history.jsonl                           what happened, one line each
+    ballast                                 room for the revert, set aside while a change waits for its proof
+
+Three things bring an unproven change back, each of them alone: a transient timer, the watch (a path unit that
+pending.json starts), and the boot. None of them asks what time it is: a clock that jumps shifts nothing.
 """
 
 from __future__ import annotations
@@ -15,218 +19,143 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
-import fnmatch
-import io
 import json
 import os
-import shutil
 import sys
 import tarfile
 import time
 
 try:
     from ansible.module_utils import stockade_files as files
-except ImportError:  # on the node, where both files lie side by side
+    from ansible.module_utils.stockade_generations import (
+        ACCESS_CRITICAL,
+        Generations,
+        GuardError,
+        read_json,
+        sysctl_keys,
+    )
+except ImportError:  # on the node, where the files lie side by side
     import stockade_files as files
+    from stockade_generations import ACCESS_CRITICAL, Generations, GuardError, read_json, sysctl_keys
+
+__all__ = ["ACCESS_CRITICAL", "Guard", "GuardError", "sysctl_keys"]
 
 HOME = "/var/lib/stockade"
 PROGRAM = "/usr/local/sbin/stockade-guard"
-FIREWALL_RULES = "/etc/stockade/firewall.nft"
-FIREWALL_LOADER = "/usr/local/sbin/stockade-firewall"
-# What decides whether somebody gets in and becomes root. Host keys and password hashes stay out of it.
-ACCESS_CRITICAL = (
-    "/etc/ssh/sshd_config",
-    "/etc/ssh/sshd_config.d",
-    "/etc/pam.d",
-    "/etc/security",
-    "/etc/login.defs",
-    "/etc/default/useradd",
-    "/etc/profile.d/50-stockade.sh",
-    "/etc/issue",
-    "/etc/issue.net",
-    "/etc/motd",
-    "/etc/sudoers",
-    "/etc/sudoers.d",
-    "/etc/nftables.conf",
-    "/etc/stockade",
-    "/usr/local/sbin/stockade-firewall",
-    "/etc/systemd/system/stockade-firewall.service",
-    "/etc/systemd/system/sysinit.target.wants/stockade-firewall.service",
-    "/etc/sysctl.conf",
-    "/etc/sysctl.d",
-)
-NEVER_RESTORED = ("/etc/security/opasswd",)
+BALLAST = 2 * 2**20  # bytes; all access-critical files together are a tenth of it
+ROOM, INODES = 8 * 2**20, 64  # below this no change begins
+WATCH_GRACE = 5  # seconds that the watch leaves to the timer
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
-class GuardError(Exception):
-    """The guard refuses; the message is one line for a person."""
-
-
-def read_json(path, otherwise):
-    """The content of a JSON file, or `otherwise` when there is none."""
+def boot_id():
+    """This boot's id; it tells a deadline of this boot from one of an earlier one."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except FileNotFoundError:
-        return otherwise
+        with open(BOOT_ID, encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
-class Guard:
-    """The guard's state below `home`; `root` is prefixed to every managed path (tests use a scratch tree)."""
+def uptime():
+    """Seconds since boot, suspended ones too; nobody can set this clock."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Guard(Generations):
+    """Generations, and the one change that waits for its proof."""
 
     def __init__(self, home=HOME, root=""):
-        self.home = home
-        self.root = root
-        self.generations = os.path.join(home, "generations")
+        super().__init__(home, root)
         self.pending_file = os.path.join(home, "pending.json")
-        self.managed_file = os.path.join(home, "managed.json")
         self.history_file = os.path.join(home, "history.jsonl")
 
-    def prepare(self):
-        """Make the state folder; readable by root only, for sudo rules and PAM files lie in it."""
-        os.makedirs(self.generations, mode=0o700, exist_ok=True)
-        os.chmod(self.home, 0o700)
-
     @contextlib.contextmanager
-    def locked(self):
-        """One at a time: the timer, the proof and a second controller never interleave."""
-        self.prepare()
-        with open(os.path.join(self.home, "lock"), "w", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+    def locked(self, patience=90, insist=False):
+        """One at a time: the timer, the proof and a second controller never interleave.
+
+        Whoever waits longer than `patience` seconds is refused; a revert (`insist`) goes on without.
+        """
+        end = time.monotonic() + patience
+        with contextlib.ExitStack() as stack:
+            try:
+                self.prepare()
+                file = stack.enter_context(open(os.path.join(self.home, "lock"), "a", encoding="utf-8"))
+            except OSError:
+                if not insist:
+                    raise
+                file = None
+            while file is not None:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() < end:
+                        time.sleep(0.05)
+                    elif insist:
+                        break
+                    else:
+                        raise GuardError(
+                            f"somebody holds the guard's lock for over {patience} s; nothing was changed; "
+                            "see who on the node: fuser -v /var/lib/stockade/lock"
+                        ) from None
             yield
 
-    # -- looking --
-    def numbers(self):
-        """Generation numbers that can be restored, in order."""
-        with contextlib.suppress(FileNotFoundError):
-            return sorted(
-                int(n)
-                for n in os.listdir(self.generations)
-                if n.isdigit() and os.path.exists(os.path.join(self.generations, n, "about.json"))
-            )
-        return []
-
     def pending(self):
-        """The change that waits for its proof: {generation, concern, seconds, deadline, boot_id}, or None."""
+        """The change that waits for its proof: {generation, concern, seconds, deadline, ...}, or None."""
         return read_json(self.pending_file, None)
 
-    def managed(self):
-        """Paths that guarded changes have written."""
-        return list(read_json(self.managed_file, []))
-
-    def about(self, number):
-        """What generation `number` is: {generation, concern, time, paths, firewall_loaded, sysctl}."""
-        found = read_json(os.path.join(self.generations, str(number), "about.json"), None)
-        if found is None:
-            have = ", ".join(map(str, self.numbers())) or "none"
-            raise GuardError(f"generation {number} does not exist on this node; it has: {have}")
-        return found
+    def overdue(self, pending, grace=0.0):
+        """Whether a pending change should be gone by now."""
+        return pending.get("boot_id") != boot_id() or uptime() > pending.get("until", 0) + grace
 
     def record(self, event, **details):
         """Append to the history and tell the journal (stderr of a unit goes there)."""
         line = json.dumps({"time": int(time.time()), "event": event, **details}, sort_keys=True)
-        with open(self.history_file, "a", encoding="utf-8") as file:
+        with contextlib.suppress(OSError), open(self.history_file, "a", encoding="utf-8") as file:
             file.write(line + "\n")
         print(f"stockade-guard: {event}: {details}", file=sys.stderr)
 
-    # -- generations --
-    def _existing(self, paths):
-        """Every file, link and directory below `paths` that exists, parents first."""
-        found = set()
-        for path in paths:
-            real = self.root + path
-            if not os.path.lexists(real):
-                continue
-            found.add(path)
-            if os.path.isdir(real) and not os.path.islink(real):
-                for folder, folders, names in os.walk(real):
-                    found.update(os.path.join(folder, name)[len(self.root) :] for name in folders + names)
-        return sorted(found - set(NEVER_RESTORED))
+    # -- room for the way back --
+    def _ballasts(self):
+        """Where room is set aside: beside the state, and beside /etc when that is another filesystem."""
+        places = {self.home: os.path.join(self.home, "ballast")}
+        etc = self.root + "/etc"
+        if os.path.isdir(etc) and os.stat(etc).st_dev != os.stat(self.home).st_dev:
+            places[etc] = os.path.join(etc, ".stockade-ballast")
+        return places
 
-    def snapshot(self, concern, paths, keep=20):
-        """Save the access-critical set and `paths` as a new generation; its number."""
-        self.prepare()
-        numbers = self.numbers()
-        number = (numbers[-1] if numbers else 0) + 1
-        folder = os.path.join(self.generations, str(number))
-        shutil.rmtree(folder, ignore_errors=True)
-        os.makedirs(folder, mode=0o700)
-        scope = sorted({*ACCESS_CRITICAL, *self.managed(), *paths})
-        tar_bytes = io.BytesIO()
-        with tarfile.open(fileobj=tar_bytes, mode="w") as tar:
-            for path in self._existing(scope):
-                tar.add(self.root + path, arcname=path, recursive=False)
-        files.write_durably(os.path.join(folder, "files.tar"), tar_bytes.getvalue())
-        about = {
-            "generation": number,
-            "concern": concern,
-            "time": int(time.time()),
-            "paths": scope,
-            "firewall_loaded": self.root == ""
-            and files.run(["nft", "list", "table", "inet", "stockade"])[0] == 0,
-            "sysctl": files.run(["sysctl", "-a"])[1] if self.root == "" else "",
-        }
-        # Written last: a generation without it does not count.
-        files.write_durably(os.path.join(folder, "about.json"), json.dumps(about).encode())
-        for old in numbers[1:][: max(0, len(numbers) - keep)]:
-            shutil.rmtree(os.path.join(self.generations, str(old)), ignore_errors=True)
-        return number
+    def check_room(self):
+        """Refuse while there is room: a full disk lets nobody write the way back."""
+        for folder in self._ballasts():
+            have = os.statvfs(folder)
+            free = have.f_bfree * have.f_frsize
+            if free < ROOM:
+                raise GuardError(
+                    f"{free // 2**20} MB free below {folder}; the way back needs {ROOM // 2**20} MB; "
+                    "nothing was changed; make room"
+                )
+            if have.f_files and have.f_ffree < INODES:
+                raise GuardError(
+                    f"{have.f_ffree} inodes free below {folder}; the way back needs {INODES}; "
+                    "nothing was changed; remove files"
+                )
 
-    def differences(self, number):
-        """What restoring generation `number` would do: [(path, member or None to remove, content)]."""
-        about = self.about(number)
-        todo, present = [], set()
-        with tarfile.open(os.path.join(self.generations, str(number), "files.tar")) as tar:
-            for member in tar.getmembers():
-                path = "/" + member.name.lstrip("/")
-                present.add(path)
-                content = b""
-                if member.isfile():
-                    content = tar.extractfile(member).read()
-                if not files.same(self.root + path, member, content):
-                    todo.append((path, member, content))
-        # Only what we brought is taken away again (a package's or a person's own file is not ours), and
-        # only where this generation looked: elsewhere it does not know whether there was a file.
-        looked = tuple(about["paths"])
-        below = tuple(f"{path}/" for path in looked)
-        ours = {path for path in self.managed() if path in looked or path.startswith(below)}
-        for path in sorted(ours - present, reverse=True):
-            if os.path.lexists(self.root + path) and not os.path.isdir(self.root + path):
-                todo.append((path, None, b""))
-        return todo
+    def set_ballast(self):
+        """Set room aside, really written."""
+        for path in self._ballasts().values():
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(os.urandom(4096) * (BALLAST // 4096))
+                file.flush()
+                os.fsync(file.fileno())
 
-    def restore(self, number, activate=True):
-        """Bring the files back to generation `number` and put them in force; the paths that changed."""
-        todo = self.differences(number)
-        left = [
-            key
-            for path, _, _ in todo
-            if path.startswith("/etc/sysctl")
-            for key in sysctl_keys(self.root + path)
-        ]
-        for path, member, content in todo:
-            if member is None:
-                os.unlink(self.root + path)
-            else:
-                files.put(self.root + path, member, content)
-        paths = [path for path, _, _ in todo]
-        if activate and self.root == "":
-            self._activate(number, paths, left)
-        return paths
-
-    def _activate(self, number, paths, sysctls):
-        """Reload what reads the files; every step is tried, whatever the others say."""
-        about = self.about(number)
-        if any(p.startswith("/etc/systemd/") for p in paths):
-            files.run(["systemctl", "daemon-reload"])
-        if about["firewall_loaded"] and os.path.exists(FIREWALL_RULES):
-            files.run([FIREWALL_LOADER, "load"])
-        else:
-            files.run(["nft", "delete", "table", "inet", "stockade"])
-        if any(p.startswith("/etc/sysctl") for p in paths):
-            restore_sysctl(about["sysctl"], sysctls)
-        if any(p.startswith("/etc/ssh/") for p in paths):
-            files.run(["systemctl", "reload-or-restart", "ssh.service"])
+    def free_ballast(self):
+        """Give up the room that was set aside for this moment."""
+        with contextlib.suppress(OSError):
+            for path in self._ballasts().values():
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
 
     # -- the timed revert --
     def arm(self, number, concern, seconds):
@@ -235,9 +164,18 @@ class Guard:
             "generation": number,
             "concern": concern,
             "seconds": seconds,
-            "deadline": int(time.time()) + seconds,
+            "deadline": int(time.time()) + seconds,  # for people; programs go by the next two
+            "until": uptime() + seconds,
+            "boot_id": boot_id(),
         }
-        files.write_durably(self.pending_file, json.dumps(pending).encode())
+        try:
+            self.set_ballast()
+            files.write_durably(self.pending_file, json.dumps(pending).encode())
+        except OSError as error:
+            self._disarm(number)
+            raise GuardError(
+                f"the timed revert could not be armed, so nothing was changed: {error.strerror}"
+            ) from None
         code, said = files.run(
             [
                 *(
@@ -257,7 +195,9 @@ class Guard:
     def _disarm(self, number):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.pending_file)
-        files.sync_directory(self.home)
+        self.free_ballast()
+        with contextlib.suppress(OSError):
+            files.sync_directory(self.home)
         files.run(["systemctl", "stop", f"{timer(number)}.timer"])
 
     def confirm(self, number):
@@ -272,17 +212,36 @@ class Guard:
             self.record("proven", generation=number, concern=pending["concern"])
 
     def revert(self, why, number=None, activate=True):
-        """Undo the change that waits for its proof; the paths restored, or None when there is none."""
-        with self.locked():
+        """Undo the change that waits for its proof; what was restored, or None when there is none.
+
+        A revert that succeeds only in part raises GuardError and stays pending: the watch and the next boot
+        try again.
+        """
+        with self.locked(patience=20, insist=True):
             pending = self.pending()
             if not pending or number not in (None, pending["generation"]):
                 return None
             number = pending["generation"]
-            paths = self.restore(number, activate)
+            try:
+                paths = self.restore(number, activate, reopen=True)
+            except GuardError as error:
+                self.record("not reverted", generation=number, concern=pending["concern"], why=str(error))
+                raise
             self.record("reverted", generation=number, concern=pending["concern"], why=why, paths=paths)
             # Only now: a power cut in the middle of a revert reverts again.
             self._disarm(number)
             return paths
+
+    def watch(self, pause=1.0):
+        """Stay while a change waits for its proof; revert it when nobody else did in time, until it works."""
+        while pending := self.pending():
+            if self.overdue(pending, WATCH_GRACE):
+                try:
+                    self.revert("no proof came, and its timer was lost")
+                except (GuardError, OSError, tarfile.TarError) as error:
+                    print(f"stockade-guard: tries again: {error}", file=sys.stderr)
+                    pause = min(2 * pause, 30)
+            time.sleep(pause)
 
 
 def timer(number):
@@ -290,61 +249,70 @@ def timer(number):
     return f"stockade-revert-{number}"
 
 
-def sysctl_keys(path):
-    """Parameters that a sysctl file names, in dots; an asterisk stays one."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            lines = [line.strip() for line in file]
-    except OSError:
-        return []
-    named = [
-        line.partition("=")[0].strip().lstrip("-") for line in lines if "=" in line and line[0] not in "#;"
-    ]
-    return [name.replace("/", ".") for name in named]
-
-
-def restore_sysctl(before, keys):
-    """Give `keys` their running values of `before` (`sysctl -a`) back; then what the files say wins."""
-    values = dict(line.split(" = ", 1) for line in before.splitlines() if " = " in line)
-    for name, value in values.items():
-        if any(fnmatch.fnmatchcase(name, key) for key in keys):
-            files.run(["sysctl", "-q", "-w", f"{name}={value}"])
-    files.run(["sysctl", "--system"])
-
-
-def main(arguments=None):
-    """`stockade-guard status | confirm N | revert [--generation N] [--boot] | restore N`; exit code."""
-    parser = argparse.ArgumentParser(prog="stockade-guard", description=__doc__.splitlines()[0])
-    verbs = parser.add_subparsers(dest="verb", required=True)
+def parser():
+    """The command line."""
+    made = argparse.ArgumentParser(prog="stockade-guard", description=__doc__.splitlines()[0])
+    verbs = made.add_subparsers(dest="verb", required=True)
     verbs.add_parser("status", help="what waits for its proof, and which generations there are (JSON)")
+    verbs.add_parser("list", help="the same for people")
+    verbs.add_parser("watch", help="revert what waits too long; a unit runs this")
     verbs.add_parser("confirm", help="this new login proves change N").add_argument("number", type=int)
     revert = verbs.add_parser("revert", help="undo the change that waits for its proof")
     revert.add_argument("--generation", type=int)
-    revert.add_argument(
-        "--boot", action="store_true", help="before the services start: restore, reload nothing"
-    )
-    verbs.add_parser("restore", help="bring generation N back, from the console").add_argument(
-        "number", type=int
-    )
-    chosen = parser.parse_args(arguments)
-    guard = Guard()
+    revert.add_argument("--boot", action="store_true", help="before the services start: reload nothing")
+    restore = verbs.add_parser("restore", help="bring generation N back, from the console")
+    restore.add_argument("number", type=int)
+    return made
+
+
+def told(guard):
+    """Generations and what waits, a line each, for a person at the console."""
+    pending = guard.pending()
+    lines = []
+    for number in guard.numbers():
+        about = guard.about(number)
+        at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(about["time"]))
+        lines.append(f"{number:>4}  {at}  before: {about['concern']}")
+    if pending:
+        lines.append(
+            f"change {pending['generation']} ({pending['concern']}) waits for its proof; "
+            f"it reverts by itself in {max(0, round(pending.get('until', 0) - uptime()))} s"
+        )
+    else:
+        lines.append("no change waits for a proof")
+    return "\n".join(lines)
+
+
+def run(chosen, guard):
+    """Do what the command line chose."""
+    if chosen.verb == "confirm":
+        guard.confirm(chosen.number)
+    elif chosen.verb == "watch":
+        guard.watch()
+    elif chosen.verb == "revert":
+        why = "the node restarted" if chosen.boot else "no proof came"
+        guard.revert(why, chosen.generation, not chosen.boot)
+    elif chosen.verb == "restore":
+        guard.about(chosen.number)
+        with guard.locked():
+            guard.snapshot("console", [])
+            print("\n".join(guard.restore(chosen.number)) or "nothing differs")
+    elif chosen.verb == "list":
+        print(told(guard))
+    else:
+        known = [{k: guard.about(n)[k] for k in ("generation", "concern", "time")} for n in guard.numbers()]
+        print(json.dumps({"pending": guard.pending(), "generations": known}))
+
+
+def main(arguments=None):
+    """`stockade-guard status | list | confirm N | revert [--generation N] [--boot] | restore N`; exit code."""
+    chosen = parser().parse_args(arguments)
+    if os.geteuid() != 0:
+        print("stockade-guard: run it as root (sudo); its state is root's alone", file=sys.stderr)
+        return 2
     try:
-        if chosen.verb == "confirm":
-            guard.confirm(chosen.number)
-        elif chosen.verb == "revert":
-            guard.revert(
-                "the node restarted" if chosen.boot else "no proof came", chosen.generation, not chosen.boot
-            )
-        elif chosen.verb == "restore":
-            with guard.locked():
-                guard.snapshot("console", [])
-                print("\n".join(guard.restore(chosen.number)))
-        else:
-            known = [
-                {k: guard.about(n)[k] for k in ("generation", "concern", "time")} for n in guard.numbers()
-            ]
-            print(json.dumps({"pending": guard.pending(), "generations": known}))
-    except GuardError as error:
+        run(chosen, Guard())
+    except (GuardError, OSError, tarfile.TarError) as error:
         print(f"stockade-guard: {error}", file=sys.stderr)
         return 1
     return 0

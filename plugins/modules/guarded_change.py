@@ -13,9 +13,11 @@ description:
 options:
   phase:
     type: str
-    choices: [apply, revert]
+    choices: [apply, arm, revert]
     default: apply
-    description: What to do; C(revert) undoes change I(generation) at once.
+    description:
+      - What to do. C(arm) snapshots and arms for a change that another module makes (accounts);
+        C(revert) undoes change I(generation) at once.
   concern: {type: str, required: true, description: The role or reason; goes into the history.}
   files:
     type: list
@@ -58,14 +60,19 @@ import grp
 import json
 import os
 import pwd
+import re
 import shutil
 import stat
+import tarfile
 import tempfile
 import time
+from glob import glob
 
 from ansible.module_utils import stockade_files as node
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.stockade_guard import Guard, GuardError
+
+TIMER_PATIENCE = 15  # seconds after which a timer that should have fired counts as lost
 
 FILE = {
     "path": {"type": "str", "required": True},
@@ -78,7 +85,7 @@ FILE = {
 }
 COMMANDS = {"type": "list", "elements": "list", "default": []}
 ARGUMENTS = {
-    "phase": {"type": "str", "choices": ["apply", "revert"], "default": "apply"},
+    "phase": {"type": "str", "choices": ["apply", "arm", "revert"], "default": "apply"},
     "concern": {"type": "str", "required": True},
     "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
     "validate": COMMANDS,
@@ -151,6 +158,23 @@ def apply_file(entry):
     node.put_file(path, content, int(entry["mode"], 8), *ids(entry))
 
 
+def missing_pam_modules(entries, folders=("/usr/lib/*/security", "/lib/*/security", "/usr/lib/security")):
+    """[path: module] of wanted PAM files that name a module which is not there; everybody would be refused.
+
+    A leading dash lets a module be missing (pam.conf(5)).
+    """
+    have = {os.path.basename(path) for folder in folders for path in glob(f"{folder}/pam_*.so")}
+    return [
+        f"{entry['path']}: {name}"
+        for entry in entries
+        if entry["path"].startswith("/etc/pam.d/") and entry["state"] == "present" and entry["content"]
+        for line in entry["content"].splitlines()
+        if not line.lstrip().startswith(("#", "-"))
+        for name in re.findall(r"\bpam_[\w-]+\.so\b", line.partition("#")[0])
+        if name not in have and not glob(f"/*/security/{name}")
+    ]
+
+
 class Change:
     """One run of the module over the wanted files."""
 
@@ -174,6 +198,12 @@ class Change:
 
     def validate(self):
         """Stage every wanted file where nothing reads it and let the validators judge."""
+        missing = missing_pam_modules(self.wanted["files"])
+        if missing and not self.module.check_mode:  # a blank node gets the module's package in the same run
+            self.fail(
+                f"refused before anything was changed: {', '.join(missing)} is not on this node; "
+                "a PAM file that names a missing module keeps everybody out; install its package first"
+            )
         staged = tempfile.mkdtemp(prefix="stockade-staged-", dir="/run")
         try:
             for entry in self.wanted["files"]:
@@ -191,51 +221,77 @@ class Change:
     def wait_for_pending(self):
         """An earlier change without proof reverts first; waiting for it is bounded by its own deadline."""
         while pending := self.guard.pending():
-            if time.time() > pending["deadline"] + 15:
+            if self.guard.overdue(pending, TIMER_PATIENCE):
                 # Its timer is gone (it would have fired): the change must not stay unproven.
                 self.guard.revert("its timer was lost")
                 return
             time.sleep(0.5)
 
     def arm(self, paths):
-        """Snapshot and arm; the generation's number."""
+        """Wait for our turn, snapshot and arm; the generation's number. Whatever fails, nothing was changed."""
         if not os.path.exists("/usr/local/sbin/stockade-guard"):
             self.fail(
                 "the guard is not on the node, so nothing could revert; run the role access_guard first"
             )
-        number = self.guard.snapshot(self.wanted["concern"], paths, self.wanted["keep"])
         try:
-            self.guard.arm(number, self.wanted["concern"], self.wanted["revert_after"])
-        except GuardError as error:
-            self.fail(str(error))
-        managed = sorted({*self.guard.managed(), *paths})
-        node.write_durably(self.guard.managed_file, json.dumps(managed).encode())
-        return number
-
-    def apply(self, todo):
-        """Write, check and put in force; anything that fails reverts at once."""
-        number = None
-        if self.wanted["guarded"]:
             self.wait_for_pending()
             with self.guard.locked():
                 if self.guard.pending():
                     self.fail("another controller is changing this node at the same time; run again later")
-                number = self.arm([entry["path"] for entry in self.wanted["files"]])
+                self.guard.check_room()
+                number = self.guard.snapshot(self.wanted["concern"], paths, self.wanted["keep"])
+                managed = sorted({*self.guard.managed(), *paths})
+                node.write_durably(self.guard.managed_file, json.dumps(managed).encode())
+                self.guard.arm(number, self.wanted["concern"], self.wanted["revert_after"])
+        except GuardError as error:
+            self.fail(str(error))
+        except OSError as error:
+            self.fail(f"the node's state could not be kept, so nothing was changed: {error}")
+        return number
+
+    def still_ours(self, number):
+        """Raise when the revert has come meanwhile: what is written after it would never be undone."""
+        pending = self.guard.pending()
+        if number is not None and (not pending or pending["generation"] != number):
+            raise GuardError(
+                f"it took longer than {self.wanted['revert_after']} s and was reverted meanwhile"
+            )
+
+    def apply(self, todo):
+        """Write, check and put in force; anything that fails reverts at once."""
+        number = (
+            self.arm([entry["path"] for entry in self.wanted["files"]]) if self.wanted["guarded"] else None
+        )
         try:
             if self.wanted["restore"] is not None:
                 self.guard.restore(self.wanted["restore"])
             for entry in todo:
-                apply_file(entry)
-            steps = self.wanted["check_applied"] + self.wanted["activate"]
-            problem = self.first_failure(steps)
-        except (OSError, LookupError) as error:
+                with self.guard.locked():
+                    self.still_ours(number)
+                    apply_file(entry)
+            problem = None
+            for step in self.wanted["check_applied"] + self.wanted["activate"]:
+                self.still_ours(number)
+                problem = problem or self.first_failure([step])
+            self.still_ours(number)
+        except (OSError, LookupError, GuardError, tarfile.TarError) as error:
             problem = str(error)
         if problem and number is not None:
-            self.guard.revert(problem, number)
-            self.fail(f"reverted to generation {number} at once: {problem}", reverted=True)
+            self.take_back(number, problem)
         if problem:
             self.fail(problem)
         return number
+
+    def take_back(self, number, problem):
+        """Revert change `number` at once and end; also what was written after its timer had come."""
+        try:
+            if self.guard.revert(problem, number) is None:
+                with self.guard.locked(insist=True):
+                    if not self.guard.pending():
+                        self.guard.restore(number, reopen=True)
+        except (GuardError, OSError, tarfile.TarError) as error:
+            self.fail(f"{problem}; {error}; the node tries again by itself until it is done")
+        self.fail(f"reverted to generation {number} at once: {problem}", reverted=True)
 
     def run(self):
         """Compare, and change only what differs; the result for Ansible."""
@@ -257,11 +313,13 @@ class Change:
         """Bring an earlier generation back; guarded like any other change."""
         try:
             todo = self.guard.differences(self.wanted["restore"])
+            steps = self.guard.account_steps(self.wanted["restore"], reopen=False)
         except GuardError as error:
             self.fail(str(error))
         diff = [restored_difference(path, member, content) for path, member, content in todo]
-        result = {"changed": bool(todo), "diff": diff, "generation": None}
-        if todo and not self.module.check_mode:
+        diff += [{"prepared": f"{what}\n"} for what, _ in steps]
+        result = {"changed": bool(diff), "diff": diff, "generation": None}
+        if diff and not self.module.check_mode:
             result["generation"] = self.apply([])
         return result
 
@@ -279,8 +337,13 @@ def main():
     """Entry point."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     change = Change(module)
+    if module.params["phase"] == "arm":
+        module.exit_json(changed=False, generation=change.arm([]))
     if module.params["phase"] == "revert":
-        paths = change.guard.revert("the new connection failed", module.params["generation"])
+        try:
+            paths = change.guard.revert("the new connection failed", module.params["generation"])
+        except (GuardError, OSError, tarfile.TarError) as error:
+            change.fail(str(error))
         module.exit_json(changed=paths is not None, reverted=paths)
     module.exit_json(**change.run())
 

@@ -25,7 +25,8 @@ def load(name: str) -> ModuleType:
 
 
 files = load("stockade_files")
-sys.modules.setdefault("stockade_files", files)
+accounts = load("stockade_accounts")
+generations = load("stockade_generations")
 guard_module = load("stockade_guard")
 
 
