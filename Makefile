@@ -3,7 +3,7 @@ STACK ?= in-mumbai
 PYTHON := build/venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up preview harden verify report ssh test check down python machine testing help
+.PHONY: demo up preview harden verify drift report ssh test check down python machine testing help
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ harden: python ## run the hardening playbooks over the nodes that are up
 
 verify: python ## verify region and nodes, write build/report
 	@$(PYTHON) -m twin verify
+
+drift: python ## what changed since the run that was accepted (`python -m verify accept`), on which node, since when
+	@$(PYTHON) -m verify drift --region build/region/$(STACK)/region.json --inventory build/twin/inventory.yml --aws-env build/twin/aws.env
 
 report: python ## render build/report again from results.json
 	@$(PYTHON) -m report build/report/results.json

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -13,6 +15,8 @@ from controls.model import Control
 from fault import Fault
 
 WARN_DAYS = (30, 7)
+# RFC 3339, with the zone's name behind it where somebody wants it checked (RFC 9557, section 4).
+_MOMENT = re.compile(r"(?P<moment>\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d)?)(?:\[(?P<zone>[^\]]+)\])?")
 
 
 class WaiverFile(BaseModel):
@@ -29,15 +33,19 @@ class WaiverFile(BaseModel):
     approver: str = Field(min_length=3, description="who accepted it; not the owner")
     reason: str = Field(min_length=20)
     ticket: str = Field(min_length=3)
-    expires: AwareDatetime = Field(description="ISO 8601 date and time with a zone")
+    risk: str = Field(min_length=15, description="what may happen while it lasts, in a sentence")
+    expires: AwareDatetime = Field(
+        description="ISO 8601 date and time with its offset; the zone's name may follow in brackets"
+    )
 
     @field_validator("expires", mode="before")
     @classmethod
     def _zone_is_written(cls, value: object) -> object:
         """YAML's own timestamps lose the zone that was written, so the value has to be quoted text."""
-        if not isinstance(value, str) or "T" not in value:
+        found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
+        if found is None:
             raise ValueError('write it quoted, with time and zone: "2027-01-31T00:00:00+05:30"')
-        return value
+        return found["moment"] if found["zone"] is None else _in_zone(found["moment"], found["zone"])
 
     @field_validator("subject")
     @classmethod
@@ -50,18 +58,40 @@ class WaiverFile(BaseModel):
         """Does this waiver speak of this control on this subject?"""
         return control == self.control and fnmatch.fnmatchcase(subject, self.subject)
 
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it may cover more than one subject."""
+        return any(sign in self.subject for sign in "*?[")
+
     def expired(self, now: datetime) -> bool:
         """Over at this moment (a waiver ends at its `expires`, not after that day)."""
         return now >= self.expires
 
+    def days_left(self, now: datetime) -> int:
+        """Days of the calendar, in the waiver's own zone, until the day on which it ends."""
+        return (self.expires.date() - now.astimezone(self.expires.tzinfo).date()).days
+
     def warning(self, now: datetime) -> str | None:
-        """A sentence when it ends within 30 or 7 days."""
-        left = self.expires - now
+        """A sentence when it ends within 30 or 7 days; a day is one of its zone's clock, also of 23 hours."""
+        if self.expired(now):
+            return None
         for days in sorted(WARN_DAYS):
-            if timedelta() < left <= timedelta(days=days):
+            if now >= self.expires - timedelta(days=days):
                 what = f"waiver {self.id} ({self.control} on {self.subject})"
-                return f"{what} ends within {days} days, {self.expires:%Y-%m-%d}"
+                return f"{what} ends within {days} days, {self.expires:%Y-%m-%d %H:%M %Z}"
         return None
+
+
+def _in_zone(moment: str, zone: str) -> datetime:
+    """The moment in a named zone; refused when that zone has another offset then, e.g. in its summer."""
+    try:
+        stated = datetime.fromisoformat(moment)
+        there = stated.astimezone(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{moment}[{zone}] is no moment of a known zone") from error
+    if stated.tzinfo is None or stated.utcoffset() != there.utcoffset():
+        raise ValueError(f"{moment} is {there.isoformat()} in {zone}: write that zone's own time")
+    return there
 
 
 def load_waivers(root: Path, catalogue: dict[str, Control]) -> list[WaiverFile]:

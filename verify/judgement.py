@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from controls.model import AREAS, Control
 from controls.waivers import WaiverFile
-from report.model import ControlSummary, Report, Result, Run, Status, Subject, Waiver
+from report.model import ControlSummary, Report, Result, Run, Status, Subject
+from verify.catalogue import fingerprint
+from verify.waiving import Waiving
 
 Scope = Literal["region and nodes", "region only", "nodes only"]
 
@@ -36,8 +38,14 @@ class Judgement:
             self.faults.append(text)
 
     def take(self, test: str, outcome: dict[str, Any]) -> None:
-        """Take one outcome; a later one of the same test (its teardown) replaces it only when it is worse."""
+        """Take one outcome; a later one of the same test (its teardown) replaces it only when it is worse.
+
+        A test that is judged a second time is a fault: a plug-in that runs it again until it passes hides
+        what it saw first.
+        """
         before = self._found.get(test)
+        if before is not None and outcome.get("when") != "teardown":
+            self.fault(f"{test}: judged twice; a result stands once, so nothing may run a test again")
         if before is None or outcome["status"] in (Status.ERROR, Status.FAIL):
             if before is not None:
                 outcome = {**outcome, "evidence": before["evidence"] or outcome["evidence"]}
@@ -49,17 +57,17 @@ class Judgement:
 
     def report(self) -> Report:
         """Everything found so far as the result model."""
-        results, used = self._results()
+        waiving = Waiving(self.waivers, self.started)
+        results = [waiving.apply(result) for result in self._results()]
         claimed = {result.control for result in results}
         areas = self._areas(claimed)
         if not results:
             self.fault("nothing was verified: the selection is empty")
         if not self.narrowed:
             self._find_gaps(results, areas)
-            self._find_unused_waivers(used, areas)
-        for waiver in self.waivers:
-            if warning := waiver.warning(self.started):
-                self.remarks.append(warning)
+        for text in waiving.faults(set() if self.narrowed else _areas_of(areas), self._kinds()):
+            self.fault(text)
+        self.remarks.extend(waiving.remarks())
         shown = (
             claimed
             if self.narrowed
@@ -75,33 +83,29 @@ class Judgement:
             region=self.contract,
         )
 
-    def _results(self) -> tuple[list[Result], set[str]]:
-        results, used = [], set()
-        for test, outcome in self._found.items():
-            for control in outcome["controls"]:
-                result = Result(
-                    control=control,
-                    subject=outcome["subject"],
-                    status=Status(outcome["status"]),
-                    message=outcome["message"],
-                    seconds=outcome["seconds"],
-                    evidence=outcome["evidence"],
-                    test=test,
-                )
-                waiver = next((w for w in self.waivers if w.covers(result.control, result.subject)), None)
-                if waiver and result.status is Status.FAIL:
-                    used.add(waiver.id)
-                    result = self._waive(result, waiver)
-                results.append(result)
-        return sorted(results, key=lambda r: (r.control, r.subject, r.test)), used
+    def _results(self) -> list[Result]:
+        results = [
+            Result(
+                control=control,
+                subject=outcome["subject"],
+                status=Status(outcome["status"]),
+                message=outcome["message"],
+                seconds=outcome["seconds"],
+                evidence=outcome["evidence"],
+                test=test,
+            )
+            for test, outcome in self._found.items()
+            for control in outcome["controls"]
+        ]
+        return sorted(results, key=lambda r: (r.control, r.subject, r.test))
 
-    def _waive(self, result: Result, waiver: WaiverFile) -> Result:
-        if waiver.expired(self.started):
-            what = f"waiver {waiver.id} for {waiver.control} on {waiver.subject}"
-            self.fault(f"{what} expired {waiver.expires.isoformat()}")
-            return result
-        kept = Waiver(**waiver.model_dump(include=set(Waiver.model_fields)))
-        return result.model_copy(update={"status": Status.WAIVED, "waiver": kept})
+    def _kinds(self) -> dict[str, set[str]]:
+        """Every subject of each kind, as far as the run knows them all."""
+        kinds: dict[str, set[str]] = {"node": {str(node["name"]) for node in self.contract["nodes"]}}
+        for subject in self.subjects.values():
+            if subject.kind != "node" and not self.narrowed:
+                kinds.setdefault(subject.group, set()).add(subject.id)
+        return kinds
 
     def _find_gaps(self, results: Iterable[Result], areas: set[str]) -> None:
         """A control that applies and yielded nothing is not proven, whatever the tests say."""
@@ -117,13 +121,6 @@ class Judgement:
                 if lacking:
                     self.fault(f"{control.id} yielded no result on {', '.join(lacking)}: {control.title}")
 
-    def _find_unused_waivers(self, used: set[str], areas: set[str]) -> None:
-        for waiver in self.waivers:
-            if waiver.id not in used and waiver.control.split("-")[1] in _areas_of(areas):
-                self.fault(
-                    f"waiver {waiver.id} for {waiver.control} on {waiver.subject} waives nothing: remove it"
-                )
-
     def _areas(self, claimed: set[str]) -> set[str]:
         parts = {control.split("-")[1] for control in claimed if control.count("-") == 2}
         return {area for area, words in AREAS.items() if parts & set(words)}
@@ -138,6 +135,7 @@ class Judgement:
             commit=_commit(),
             scope=scope,
             remarks=tuple(dict.fromkeys(self.remarks)),
+            catalogue=fingerprint(self.catalogue),
         )
 
 

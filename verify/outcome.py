@@ -56,13 +56,16 @@ def _clean(text: str) -> str:
     return text if len(text) <= MESSAGE_LIMIT else f"{text[:MESSAGE_LIMIT]} …"
 
 
-def as_data(status: Status, message: str, evidence: str, seconds: float, item: pytest.Item) -> dict[str, Any]:
+def as_data(
+    status: Status, message: str, evidence: str, call: pytest.CallInfo[None], item: pytest.Item
+) -> dict[str, Any]:
     """What travels from a worker to the judge with the test's report."""
     return {
         "status": status.value,
+        "when": call.when,
         "message": message,
         "evidence": evidence,
-        "seconds": round(seconds, 4),
+        "seconds": round(call.duration, 4),
         "controls": claimed(item),
         "subject": subject_of(item),
     }

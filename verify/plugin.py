@@ -23,8 +23,9 @@ from testinfra.host import Host
 from controls.model import load as load_catalogue
 from controls.waivers import load_waivers
 from fault import Fault
-from report import junit, summary
+from report import history, junit, summary
 from report.model import Report, Status
+from verify import accepted
 from verify.collection import check_items, expand_nodes
 from verify.fleet import Fleet, read_contract, read_fleet
 from verify.judgement import Judgement
@@ -233,7 +234,7 @@ def pytest_runtest_makereport(
         return report
     status, message = outcome
     evidence = _state(item.config).reach.recorder.text()
-    cast(Any, report).stockade = as_data(status, message, evidence, call.duration, item)
+    cast(Any, report).stockade = as_data(status, message, evidence, call, item)
     if status in (Status.FAIL, Status.ERROR) and report.outcome != "failed":
         report.outcome, report.longrepr = "failed", message
         if hasattr(report, "wasxfail"):
@@ -263,8 +264,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
 
 
 def _finish(state: State) -> int:
-    report = state.judgement.report()
+    report, folder, narrowed = state.judgement.report(), state.results.parent, state.judgement.narrowed
+    try:
+        report = accepted.compare(report, folder, narrowed=narrowed)
+    except Fault as fault:
+        report = report.model_copy(update={"faults": (*report.faults, str(fault))})
     report.save(state.results)
+    history.write(history.entry_of(report, narrowed=narrowed), folder / history.FOLDER)
     junit.write(report, state.results.with_name("junit.xml"))
     state.report = report
     return report.exit_code()

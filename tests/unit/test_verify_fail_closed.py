@@ -4,116 +4,17 @@ from __future__ import annotations
 
 import json
 import textwrap
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import ansible.inventory.manager
-import ansible.template
-import ansible.vars.manager  # noqa: F401
 import pytest
-import yaml
 
-import verify.plugin  # noqa: F401 - loaded before pytester remembers what is loaded: each run would import it again
-from controls import Control
-from controls.waivers import load_waivers
 from fault import Fault
+from tests.unit import verify_bench
+from tests.unit.verify_bench import GOOD, Bench, hostile
 from verify.fleet import read_contract
 
 pytest_plugins = ["pytester"]
-
-ROOT = Path(__file__).resolve().parents[2]
-GOOD = """
-    @pytest.mark.control("STK-SSH-001")
-    def test_good(host):
-        assert host.run("echo good").stdout == "good\\n"
-"""
-
-
-@dataclass
-class Bench:
-    """A tiny stack with nodes that are local shells, its catalogue, its suite, and a run over it."""
-
-    pytester: pytest.Pytester
-    nodes: list[tuple[str, str]] = field(default_factory=lambda: [("edge-a-1", "edge"), ("app-a-1", "app")])
-    hosts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    controls: dict[str, list[str]] = field(default_factory=lambda: {"STK-SSH-001": ["nodes"]})
-    waivers: list[dict[str, Any]] = field(default_factory=list)
-    results: dict[str, Any] = field(default_factory=dict)
-
-    def run(self, tests: str, *arguments: str, fork: bool = False) -> pytest.RunResult:
-        home = self.pytester.path
-        (home / "conftest.py").write_text('pytest_plugins = ["verify.plugin"]\n')
-        (home / "suite").mkdir(exist_ok=True)
-        (home / "suite" / "test_it.py").write_text("import os, pytest\n" + textwrap.dedent(tests))
-        self._write_contract(home)
-        self._write_catalogue(home)
-        out = home / "results.json"
-        files = ["--region", str(home / "region.json"), "--inventory", str(home / "inventory.yml")]
-        files += ["--controls", str(home), "--results", str(out)]
-        given = [*files, *arguments, *([] if fork else ["--at-once", "0"])]
-        given += [] if any(Path(a).exists() for a in arguments) else [str(home / "suite")]
-        run = self.pytester.runpytest_subprocess if fork else self.pytester.runpytest_inprocess
-        # hypothesis would load itself for the summary of every inner run
-        result = run("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *given)
-        self.results = json.loads(out.read_text()) if out.exists() else {}
-        return result
-
-    def statuses(self, node: str | None = None) -> list[str]:
-        return [r["status"] for r in self.results["results"] if node in (None, r["subject"])]
-
-    def faults(self) -> str:
-        return "\n".join(self.results["faults"])
-
-    def _write_contract(self, home: Path) -> None:
-        nodes = [{"name": name, "role": role, "address": "127.0.0.1"} for name, role in self.nodes]
-        contract = {
-            "schema": "stockade/region/1",
-            "stack": "t",
-            "region": "ap-south-1",
-            "account": "111122223333",
-        }
-        (home / "region.json").write_text(json.dumps({**contract, "vpcs": {}, "nodes": nodes}))
-        local = {"ansible_connection": "local", "ansible_python_interpreter": "python3"}
-        hosts = {
-            name: {**local, **self.hosts.get(name, {})}
-            for name in {n for n, _ in self.nodes} | set(self.hosts)
-        }
-        hosts = {name: values for name, values in hosts.items() if not values.pop("left_out", False)}
-        (home / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
-
-    def _write_catalogue(self, home: Path) -> None:
-        folder = home / "controls" / "catalogue" / "node"
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, applies in self.controls.items():
-            text = {"id": name, "title": "A state that holds", "why": "Otherwise something goes very wrong."}
-            rest = {
-                "severity": "low",
-                "layer": "os",
-                "applies_to": applies,
-                "rows": ["M5"],
-                "provided_by": "roles/x",
-            }
-            (folder / f"{name}.yaml").write_text(yaml.safe_dump({**text, **rest}))
-        (home / "controls" / "waivers").mkdir(exist_ok=True)
-        for number, waiver in enumerate(self.waivers):
-            (home / "controls" / "waivers" / f"{number}.yaml").write_text(yaml.safe_dump(waiver))
-
-
-@pytest.fixture
-def bench(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    return Bench(pytester)
-
-
-def hostile(bench: Bench, name: str, body: str) -> dict[str, Any]:
-    """Host variables of a node whose Python is this shell script."""
-    script = bench.pytester.path / f"{name}.sh"
-    script.write_text(f"#!/bin/sh\n{body}\n")
-    script.chmod(0o755)
-    return {"ansible_python_interpreter": str(script)}
+bench = verify_bench.bench  # the fixture
 
 
 def test_a_good_run_is_green_for_every_expected_node(bench: Bench) -> None:
@@ -307,76 +208,3 @@ def test_secrets_never_reach_the_report(bench: Bench) -> None:
     text = json.dumps(bench.results)
     assert "redacted" in text and "root:" in text
     assert "KJHGFDSA" not in text and "swordfish" not in text
-
-
-# --- waivers ---
-
-WAIVER = {
-    "id": "WVR-0001",
-    "control": "STK-SSH-001",
-    "subject": "edge-*",
-    "owner": "platform lead",
-    "approver": "security lead",
-    "reason": "the vendor's appliance needs it until its next release",
-    "ticket": "OPS-17",
-    "expires": "2999-01-01T00:00:00+05:30",
-}
-BAD = """
-    @pytest.mark.control("STK-SSH-001")
-    def test_bad(host, node):
-        assert node["role"] != "edge", "open"
-"""
-
-
-def test_a_waived_failure_is_shown_as_waived(bench: Bench) -> None:
-    bench.waivers = [WAIVER]
-    assert bench.run(BAD).ret == 0
-    waived = next(r for r in bench.results["results"] if r["subject"] == "edge-a-1")
-    assert waived["status"] == "waived" and waived["waiver"]["approver"] == "security lead"
-    assert waived["message"] == "open"
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"expires": "2020-01-01T00:00:00+00:00"}, "expired 2020-01-01"),
-        ({"subject": "app-*"}, "waives nothing"),
-    ],
-)
-def test_a_waiver_that_is_over_or_idle_turns_the_run_red(
-    bench: Bench, change: dict[str, str], said: str
-) -> None:
-    bench.waivers = [{**WAIVER, **change}]
-    assert bench.run(BAD).ret == 1
-    assert said in bench.faults()
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"expires": "2999-01-01"}, "time and zone"),
-        ({"expires": "2999-01-01T00:00:00"}, "timezone"),
-        ({"control": "STK-SSH-*"}, "control"),
-        ({"control": "STK-SSH-777"}, "not in the catalogue"),
-        ({"subject": "*"}, "every subject"),
-        ({"approver": "Platform Lead"}, "is the owner as well"),
-        ({"reason": ""}, "reason"),
-        ({"risk": "low"}, "risk"),
-    ],
-)
-def test_an_incomplete_or_too_broad_waiver_is_refused(
-    tmp_path: Path, change: dict[str, str], said: str
-) -> None:
-    (tmp_path / "controls" / "waivers").mkdir(parents=True)
-    (tmp_path / "controls" / "waivers" / "0.yaml").write_text(yaml.safe_dump({**WAIVER, **change}))
-    known: dict[str, Control] = {"STK-SSH-001": Control.model_construct(id="STK-SSH-001")}
-    with pytest.raises(Fault, match=said):
-        load_waivers(tmp_path, known)
-
-
-def test_a_waiver_that_ends_soon_is_remarked(bench: Bench) -> None:
-    bench.waivers = [
-        {**WAIVER, "expires": (datetime.now(UTC) + timedelta(days=5)).isoformat(timespec="seconds")}
-    ]
-    assert bench.run(BAD).ret == 0
-    assert any("ends within 7 days" in remark for remark in bench.results["run"]["remarks"])
