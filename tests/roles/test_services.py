@@ -1,4 +1,4 @@
-"""Role services: units, mounts, rights and TLS, each restored when it drifts."""
+"""Role services: units, mounts and rights, each restored when it drifts."""
 
 from __future__ import annotations
 
@@ -6,16 +6,6 @@ import pytest
 
 from tests.roles.role_run import harden, run_roles
 
-# A server of the node's own OpenSSL with its defaults and a client that would take anything.
-HANDSHAKE = """
-cd $(mktemp -d /var/tmp/stk.XXXXXX) && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-  -keyout k -out c -days 1 -subj /CN=x 2>/dev/null
-timeout 8 openssl s_server -accept 127.0.0.1:4499 -key k -cert c -www >/dev/null 2>&1 & sleep 1
-for v in tls1_1 tls1_2 tls1_3; do
-  echo Q | OPENSSL_CONF=/dev/null timeout 3 openssl s_client -connect 127.0.0.1:4499 -$v \
-    -cipher ALL:@SECLEVEL=0 >/dev/null 2>&1 && echo $v
-done; kill $!
-"""
 MOUNTS = "findmnt -no OPTIONS --target /tmp; findmnt -no OPTIONS /dev/shm"
 
 
@@ -34,7 +24,6 @@ def test_a_check_of_a_blank_node_changes_nothing(node):
     assert outcome.code == 0, outcome.output
     assert outcome.changed
     assert closed(node) != [True, True]
-    assert node.sudo("grep -c Stockade /etc/ssl/openssl.cnf").stdout.strip() == "0"
 
 
 def test_everything_is_in_force_at_once_and_a_second_run_changes_nothing(node):
@@ -63,22 +52,6 @@ def test_an_upgrade_of_the_package_does_not_bring_the_setuid_bit_back(node):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Permission denied" not in done.stdout + done.stderr
     assert node.sudo("stat -c %a /usr/bin/chsh").stdout.strip() == "755"
-
-
-def test_tls_follows_the_declared_minimum(node):
-    assert node.sudo(HANDSHAKE).stdout.split() == ["tls1_2", "tls1_3"]
-    harden(node, "services", services_tls_minimum="TLSv1.3")
-    assert node.sudo(HANDSHAKE).stdout.split() == ["tls1_3"]
-    harden(node, "services")
-    assert node.sudo(HANDSHAKE).stdout.split() == ["tls1_2", "tls1_3"]
-
-
-def test_the_handshake_would_see_old_tls(node):
-    """The same handshake against loosened defaults is accepted, so a refusal above means something."""
-    node.sudo("sed -i -e s/SECLEVEL=2/SECLEVEL=0/ -e s/TLSv1.2/TLSv1.1/ /etc/ssl/openssl.cnf")
-    assert "tls1_1" in node.sudo(HANDSHAKE).stdout.split()
-    harden(node, "services")
-    assert "tls1_1" not in node.sudo(HANDSHAKE).stdout.split()
 
 
 def test_a_reboot_keeps_it(node):
