@@ -1,4 +1,4 @@
-"""`python -m controls claim`: write into each control file which tests claim it. `check`: name the orphans."""
+"""`python -m controls claim` writes into each control file which tests claim it; `check` names loose ends."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Which tests claim which controls, read from the tests themselves, and written into the control files.
 
-`verified_by` of a control file equals the tests that carry its id in a `control` mark. The tests are imported, not
-searched as text: marks that are made from tables count, marks in comments do not.
+`verified_by` of a control file equals the tests that carry its id in a `control` mark. The tests are
+imported, not searched as text: marks that are made from tables count, marks in comments do not.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from controls.model import Control
 from fault import Fault
@@ -71,8 +72,8 @@ def _claimed(module: ModuleType) -> Iterator[tuple[str, list[str]]]:
 def _marked(marks: object) -> list[str]:
     """Ids of `control` marks, those of single cases of a parametrised test included."""
     found: list[str] = []
-    for mark in marks if isinstance(marks, list) else [marks]:
-        mark = getattr(mark, "mark", mark)  # a decorator at module level still wraps its mark
+    for one in marks if isinstance(marks, list) else [marks]:
+        mark: Any = getattr(one, "mark", one)  # a decorator at module level still wraps its mark
         if mark.name == "control":
             found += map(str, mark.args)
         elif mark.name == "parametrize":

@@ -1,18 +1,24 @@
-"""Frameworks apart from controls: one YAML file each, whose clauses name the controls that answer them.
+"""Frameworks apart from controls: one YAML file each, whose clauses and the controls name each other.
 
-Only ids, versions and sources are theirs; every title is our own sentence.
+Only ids, versions and sources are theirs; every title is our own sentence. A control cites clauses in its
+`references`, a clause names controls in its file; both ways count, and both have to resolve.
 """
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from controls.model import Control
 from fault import Fault
+
+Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
 class Clause(BaseModel):
@@ -20,20 +26,21 @@ class Clause(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str = Field(min_length=2, description="the framework's own number")
+    id: str = Field(min_length=1, description="the framework's own number")
     section: str
-    title: str = Field(min_length=5, description="our short title")
+    title: str = Field(min_length=4, description="our short title")
+    level: str = Field(default="", description="the framework's own level or profile, e.g. L1")
     controls: tuple[str, ...] = Field(default=(), description="ids, or patterns such as STK-SGR-*")
     reason: str = Field(default="", description="why no control answers it")
 
     @model_validator(mode="after")
     def _answered(self) -> Clause:
-        if bool(self.controls) == bool(self.reason):
+        if self.controls and self.reason:
             raise ValueError(f"{self.id}: a clause has controls or a reason, one of the two")
         return self
 
     def answered_by(self, known: Iterable[str]) -> list[str]:
-        """The known controls it names, sorted."""
+        """The known controls that this file names, sorted; those that cite the clause are not among them."""
         return sorted(i for i in known if any(fnmatch.fnmatchcase(i, pattern) for pattern in self.controls))
 
 
@@ -47,7 +54,31 @@ class Framework(BaseModel):
     version: str
     source: str = Field(description="where its ids were read")
     read: str = Field(pattern=r"^\d{4}-\d\d-\d\d$", description="day on which they were read")
+    note: str = Field(default="", description="what an auditor must know of scope or validity")
     clauses: tuple[Clause, ...] = Field(min_length=1)
+
+    @property
+    def name(self) -> str:
+        """How controls cite it."""
+        return f"{self.title} {self.version}"
+
+
+class Source(BaseModel):
+    """Something that controls may cite without it being a framework with clauses to answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pattern: str = Field(min_length=3, description="regular expression of the whole reference")
+    title: str = Field(min_length=4)
+    url: str = Field(pattern=r"^https://")
+
+
+class Sources(BaseModel):
+    """`controls/sources.yaml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sources: tuple[Source, ...]
 
 
 def load(root: Path) -> dict[str, Framework]:
@@ -55,14 +86,7 @@ def load(root: Path) -> dict[str, Framework]:
     found = {}
     for path in sorted((root / "controls" / "frameworks").glob("*.yaml")):
         where = path.relative_to(root)
-        try:
-            framework = Framework.model_validate(yaml.safe_load(path.read_text()))
-        except (ValidationError, yaml.YAMLError) as error:
-            said = (
-                error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error).splitlines()[0]
-            )
-            rule = "a framework file follows controls/frameworks.py"
-            raise Fault(f"{where}: {said}", rule, "correct the file") from error
+        framework = parse(path, root, Framework)
         names = [clause.id for clause in framework.clauses]
         twice = sorted({name for name in names if names.count(name) > 1})
         if path.stem != framework.id or twice:
@@ -72,3 +96,115 @@ def load(root: Path) -> dict[str, Framework]:
             raise Fault(f"{where} {problem}", "one file a framework, each clause once", "rename or merge")
         found[framework.id] = framework
     return found
+
+
+def load_sources(root: Path) -> tuple[Source, ...]:
+    """Read `<root>/controls/sources.yaml`."""
+    return parse(root / "controls" / "sources.yaml", root, Sources).sources
+
+
+def parse(path: Path, root: Path, model: type[Parsed]) -> Parsed:
+    """One YAML file as a model; raises Fault with one line for anything else."""
+    try:
+        return model.model_validate(yaml.safe_load(path.read_text()))
+    except (ValidationError, yaml.YAMLError, OSError) as error:
+        said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error).splitlines()[0]
+        if isinstance(error, ValidationError):
+            said = ".".join(map(str, error.errors()[0]["loc"])) + f": {said}"
+        rule = f"it follows {model.__name__} in {model.__module__.replace('.', '/')}.py"
+        raise Fault(f"{path.relative_to(root)}: {said}", rule, "correct the file") from error
+
+
+def cited(reference: str) -> tuple[str, list[str]]:
+    """`<title> <version>: 5.1.19, 5.1.20` as the name of its framework and the clauses."""
+    name, _, clauses = reference.partition(": ")
+    return name, [clause.strip() for clause in clauses.split(",") if clause.strip()]
+
+
+def citations(framework: Framework, catalogue: Mapping[str, Control]) -> dict[str, set[str]]:
+    """Clause → controls whose references cite it."""
+    found: dict[str, set[str]] = {}
+    for control in catalogue.values():
+        for reference in control.references:
+            name, clauses = cited(reference)
+            for clause in clauses if name == framework.name else ():
+                found.setdefault(clause, set()).add(control.id)
+    return found
+
+
+def mapped(
+    frameworks: Mapping[str, Framework], catalogue: Mapping[str, Control]
+) -> tuple[dict[str, Any], ...]:
+    """Every framework with its clauses joined both ways, as data of `report.model.FrameworkSummary`."""
+    summaries = []
+    for framework in frameworks.values():
+        by_control = citations(framework, catalogue)
+        clauses = [
+            {
+                "id": clause.id,
+                "section": clause.section,
+                "title": clause.title,
+                "controls": tuple(
+                    sorted({*clause.answered_by(catalogue), *by_control.get(clause.id, set())})
+                ),
+                "reason": clause.reason,
+            }
+            for clause in framework.clauses
+        ]
+        summaries.append(
+            {
+                "id": framework.id,
+                "title": framework.title,
+                "version": framework.version,
+                "clauses": tuple(clauses),
+            }
+        )
+    return tuple(summaries)
+
+
+def loose(
+    frameworks: Mapping[str, Framework], sources: Iterable[Source], catalogue: Mapping[str, Control]
+) -> list[str]:
+    """One line for whatever does not resolve between frameworks and controls; empty when all of it does."""
+    return [*_loose_clauses(frameworks, catalogue), *_loose_references(frameworks, sources, catalogue)]
+
+
+def _loose_clauses(frameworks: Mapping[str, Framework], catalogue: Mapping[str, Control]) -> list[str]:
+    lines = []
+    for framework in frameworks.values():
+        by_control = citations(framework, catalogue)
+        for clause in framework.clauses:
+            where = f"{framework.id} {clause.id}"
+            lines += [
+                f"{where}: {pattern} matches no control"
+                for pattern in clause.controls
+                if not fnmatch.filter(catalogue, pattern)
+            ]
+            if clause.reason and clause.id in by_control:
+                told = ", ".join(sorted(by_control[clause.id]))
+                lines.append(f"{where}: says why no control answers it, but {told} cites it")
+            if not clause.controls and not clause.reason and clause.id not in by_control:
+                lines.append(f"{where}: no control answers it and no reason says why")
+    return lines
+
+
+def _loose_references(
+    frameworks: Mapping[str, Framework], sources: Iterable[Source], catalogue: Mapping[str, Control]
+) -> list[str]:
+    known = {framework.name: {clause.id for clause in framework.clauses} for framework in frameworks.values()}
+    patterns = [re.compile(source.pattern) for source in sources]
+    lines = []
+    for control in catalogue.values():
+        for reference in control.references:
+            name, clauses = cited(reference)
+            if name in known:
+                lines += [
+                    f"{control.id}: {name} has no clause {clause}"
+                    for clause in clauses
+                    if clause not in known[name]
+                ]
+                if not clauses:
+                    lines.append(f"{control.id}: `{reference}` names no clause")
+            elif not any(pattern.fullmatch(reference) for pattern in patterns):
+                lines.append(f"{control.id}: `{reference}` is neither a framework nor a listed source")
+    return lines
