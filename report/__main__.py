@@ -8,8 +8,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 import fault
-from report import diagram, html, junit, summary
+from report import asff, brief, diagram, history, html, junit, oscal, sarif, summary, table, trend
 from report.model import Report
+
+FILES = (
+    "index.html", "summary.html", "junit.xml", "results.sarif", "oscal.json", "results.csv", "asff.json",
+    "region.svg",
+)  # fmt: skip
 
 
 def load(path: Path) -> Report:
@@ -31,14 +36,22 @@ def load(path: Path) -> Report:
 
 
 def write_all(report: Report, out: Path) -> list[Path]:
-    """Write index.html, junit.xml and region.svg into `out`; returns the files."""
+    """Write every rendering into `out`, which also holds the history of earlier runs; returns the files."""
     out.mkdir(parents=True, exist_ok=True)
-    page, cases, picture = out / "index.html", out / "junit.xml", out / "region.svg"
-    page.write_text(html.render(report), encoding="utf-8", errors="replace")
-    junit.write(report, cases)
-    drawing = diagram.svg(report.region, report, standalone=True)
-    picture.write_text(drawing, encoding="utf-8", errors="replace")
-    return [page, cases, picture]
+    past = trend.past_of(report, out / history.FOLDER)
+    texts = {
+        "index.html": html.render(report, past),
+        "summary.html": brief.render(report, past),
+        "region.svg": diagram.svg(report.region, report, standalone=True),
+    }
+    for name, text in texts.items():
+        (out / name).write_text(text, encoding="utf-8", errors="replace")
+    junit.write(report, out / "junit.xml")
+    sarif.write(report, out / "results.sarif")
+    oscal.write(report, out / "oscal.json")
+    table.write(report, out / "results.csv")
+    asff.write(report, out / "asff.json", past)
+    return [out / name for name in FILES]
 
 
 def command(arguments: list[str] | None = None) -> int:

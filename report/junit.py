@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from junitparser.junitparser import FinalResult
 
+from report.findings import reasons, waiver_line
 from report.model import Report, Result, Status
+from report.plain import plain
 from report.verdict import ordered
 
-# What XML 1.0 (section 2.2) does not allow; a node's answer may hold anything.
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LONGEST = 20_000  # characters of one text; results.json holds the whole
 
 
 def printable(text: str) -> str:
-    """The text with every character that XML forbids shown as U+FFFD."""
-    return _FORBIDDEN.sub("\ufffd", text)
+    """The text without what XML forbids, and not longer than a reader of CI would scroll."""
+    return plain(text, _LONGEST)
 
 
 def write(report: Report, path: Path) -> None:
@@ -42,13 +42,13 @@ def write(report: Report, path: Path) -> None:
 
 
 def _run_suite(report: Report) -> TestSuite | None:
-    reasons = [*(("fault", text) for text in report.faults), *(("doubt", text) for text in report.doubts())]
+    told = reasons(report)
     suite = TestSuite("run")
-    for number, (kind, text) in enumerate(reasons, 1):
+    for number, (kind, text) in enumerate(told, 1):
         case = TestCase(f"{kind} {number}: {printable(text)[:120]}", classname="run")
         case.result = [Error(printable(text), kind)]
         suite.add_testcase(case)
-    return suite if reasons else None
+    return suite if told else None
 
 
 def _suite(
@@ -96,13 +96,3 @@ def _outcome(results: list[Result]) -> list[FinalResult]:
     if status is Status.NOT_APPLICABLE:
         return [Skipped(f"not applicable: {message}", "not_applicable")]
     return []
-
-
-def waiver_line(result: Result) -> str:
-    """One line on who accepted what until when."""
-    if (waiver := result.waiver) is None:
-        return f"waived without a waiver: {result.message}"
-    return (
-        f"waived by {waiver.id} until {waiver.expires:%Y-%m-%d %H:%M %Z}: {waiver.reason} "
-        f"(owner {waiver.owner}, approver {waiver.approver}, {waiver.ticket}); {result.message}"
-    )

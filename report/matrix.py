@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+from report.findings import listed_subjects
 from report.model import Report, Status, Subject
 from report.verdict import URGENCY
-from report.view import Detail, listed_subjects
+from report.view import Detail
 
 COLUMNS = 40  # more subjects than this share one column per group
 

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from report import diagram
+from report import diagram, page
 from report.model import Report, Run
 from report.plan import Change, GateResult, Preview, Provision
-from report.verdict import count
 
-_TEMPLATES = Path(__file__).parent / "templates"
 STEPS = ("replace", "delete", "update", "create")
 # What a reader must not overlook stands first.
 _WRITTEN = 400  # changes written out; preview.json holds all of them
@@ -79,12 +72,9 @@ def picture(preview: Preview, *, standalone: bool = False) -> str:
 
 def render(preview: Preview) -> str:
     """The whole preview as one HTML file that loads nothing."""
-    style = "".join(
-        (_TEMPLATES / name).read_text(encoding="utf-8") for name in ("diagram.css", "style.css", "plan.css")
-    )
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    style = page.text("colours.css", "diagram.css", "style.css", "plan.css")
     return (
-        _environment()
+        page.environment()
         .get_template("plan.html.j2")
         .render(
             preview=preview,
@@ -95,19 +85,6 @@ def render(preview: Preview) -> str:
             # Built by ElementTree, which escapes every text in it.
             diagram=Markup(picture(preview)),  # noqa: S704
             style=Markup(style),  # noqa: S704 - our own files
-            policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'none'",
+            policy=page.policy(style),
         )
     )
-
-
-@cache
-def _environment() -> Environment:
-    env = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    env.filters.update(count=count)
-    return env

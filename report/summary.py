@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import textwrap
-import unicodedata
 from collections import defaultdict
 from io import StringIO
 from typing import TextIO
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from report.model import Report, Status
+from report.plain import one_line
 from report.verdict import OPEN, SYMBOLS, URGENCY, WORDS, judge, ordered
 
 SHOWN = 20  # findings printed; the report holds all of them
@@ -26,12 +26,6 @@ _STYLES = {
     Status.NOT_APPLICABLE: "dim",
     Status.MANUAL: "cyan",
 }
-
-
-def one_line(text: str) -> str:
-    """The text without line breaks and control characters: a node's answer must not drive a terminal."""
-    spaced = " ".join(text.split())
-    return "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Cs"} else c for c in spaced)
 
 
 def duration(seconds: float) -> str:

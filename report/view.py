@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from report.model import ControlSummary, Report, Result, Status, Subject, Waiver
+from report import drift, history
+from report.clauses import Framework, frameworks
+from report.findings import listed_controls, listed_subjects
+from report.model import Change, ControlSummary, Report, Result, Status, Subject, Waiver
+from report.trend import Point, points
 from report.verdict import OPEN, URGENCY
 
 STATIC_RESULTS = 6000  # more results than this are opened on demand instead of written out
 STATIC_OPEN = 1000  # of which the most urgent are written out in any case
 ATTENTION = 200
+SEVERITIES = ("critical", "high", "medium", "low")
 
 
 @dataclass
@@ -26,6 +31,10 @@ class Tally:
     @property
     def total(self) -> int:
         return sum(self.counts.values())
+
+    @property
+    def open(self) -> int:
+        return sum(self.counts[status] for status in OPEN)
 
     @property
     def bars(self) -> list[tuple[Status, float, float]]:
@@ -73,7 +82,11 @@ class Waived:
 
     waiver: Waiver
     entries: list[Entry]
-    ends_soon: bool
+    days_left: int  # whole days; below 0 when it is over
+
+    @property
+    def ends_soon(self) -> bool:
+        return self.days_left <= 30
 
 
 @dataclass(frozen=True)
@@ -90,14 +103,20 @@ class View:
     not_applicable: list[tuple[str, list[Result]]]
     subjects: list[tuple[Subject, Tally]]
     by_control: dict[str, Detail]
+    frameworks: list[Framework]
+    changes: list[tuple[drift.Kind, Change]]
+    trend: list[Point]
+    procedures: list[tuple[Subject, list[Entry]]]
+    open_results: list[Result]
     large: bool
 
 
-def arrange(report: Report) -> View:
+def arrange(report: Report, past: Sequence[history.Entry] = ()) -> View:
     """Arrange a report; every result is counted and, in a report of ordinary size, written out once."""
     large = len(report.results) > STATIC_RESULTS
     entries = [Entry(result, f"r{index}") for index, result in enumerate(report.results)]
     details = _details(report, entries, large)
+    by_control = {detail.control.id: detail for detail in details}
     counts = report.counts()
     urgent = [entry for status in OPEN for entry in entries if entry.result.status is status]
     return View(
@@ -110,35 +129,14 @@ def arrange(report: Report) -> View:
         waived=_waived(report, entries),
         not_applicable=_reasons(report),
         subjects=_subjects(report),
-        by_control={detail.control.id: detail for detail in details},
+        by_control=by_control,
+        frameworks=frameworks(report.frameworks, lambda name: _status(by_control.get(name))),
+        changes=drift.sorted_changes(report.changes),
+        trend=points(report, past),
+        procedures=_procedures(report, entries),
+        open_results=[entry.result for entry in urgent],
         large=large,
     )
-
-
-def listed_controls(report: Report) -> list[ControlSummary]:
-    """The report's controls, and a stand-in for each that only a result names: it must not vanish."""
-    found = {control.id: control for control in report.controls}
-    for result in report.results:
-        if result.control not in found:
-            found[result.control] = ControlSummary(
-                id=result.control,
-                title="This control is not in the catalogue of the run",
-                why="A result about an unlisted control cannot be judged.",
-                severity="critical",
-                layer="unlisted",
-                rows=(),
-                references=(),
-            )
-    return sorted(found.values(), key=lambda control: control.id)
-
-
-def listed_subjects(report: Report) -> list[Subject]:
-    """The report's subjects, and a stand-in for each that only a result names."""
-    found = {subject.id: subject for subject in report.subjects}
-    for result in report.results:
-        if result.subject not in found:
-            found[result.subject] = Subject(id=result.subject, kind="resource", group="unlisted")
-    return list(found.values())
 
 
 def _details(report: Report, entries: list[Entry], large: bool) -> list[Detail]:
@@ -183,9 +181,24 @@ def _waived(report: Report, entries: list[Entry]) -> list[Waived]:
             waiver = entry.result.waiver
             waivers[waiver.model_dump_json()] = waiver
             groups[waiver.model_dump_json()].append(entry)
-    soon = report.run.started + timedelta(days=30)
-    found = [Waived(waivers[key], members, waivers[key].expires <= soon) for key, members in groups.items()]
+    start = report.run.started
+    found = [
+        Waived(waivers[key], members, (waivers[key].expires - start) // timedelta(days=1))
+        for key, members in groups.items()
+    ]
     return sorted(found, key=lambda waived: waived.waiver.expires)
+
+
+def _status(detail: Detail | None) -> Status | None:
+    return detail.status if detail else None
+
+
+def _procedures(report: Report, entries: list[Entry]) -> list[tuple[Subject, list[Entry]]]:
+    """Procedures between people, each with what was found about it."""
+    found: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        found[entry.result.subject].append(entry)
+    return [(s, found[s.id]) for s in listed_subjects(report) if s.kind == "procedure"]
 
 
 def _reasons(report: Report) -> list[tuple[str, list[Result]]]:

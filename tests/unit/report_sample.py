@@ -326,17 +326,21 @@ MESSAGES = {
 }
 
 
-def _result(control: ControlSummary, subject: Subject, status: Status) -> Result:
-    area = control.id.split("-")[1].lower()
-    place = "nodes" if subject.kind == "node" else "cloud"
-    waiver = Waiver(
+def waiver() -> Waiver:
+    return Waiver(
         id="WVR-2026-004",
         owner="platform-engineering",
         approver="security-office",
         reason="vendor agent needs it until its next release",
         ticket="SEC-118",
+        risk="a stolen hash of the agent's account is guessed sooner",
         expires=STARTED + timedelta(days=40),
     )
+
+
+def _result(control: ControlSummary, subject: Subject, status: Status) -> Result:
+    area = control.id.split("-")[1].lower()
+    place = "nodes" if subject.kind == "node" else "cloud"
     return Result(
         control=control.id,
         subject=subject.id,
@@ -346,5 +350,5 @@ def _result(control: ControlSummary, subject: Subject, status: Status) -> Result
         evidence="$ sshd -T | grep -i permitrootlogin\n"
         f"permitrootlogin {'yes' if status is Status.FAIL else 'no'}\n",
         test=f"tests/{place}/test_{area}.py::test_state[{subject.id}-{control.id}]",
-        waiver=waiver if status is Status.WAIVED else None,
+        waiver=waiver() if status is Status.WAIVED else None,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fault import Fault
-from report.__main__ import command
+from report.__main__ import FILES, command
 from tests.unit import report_sample as sample
 
 
@@ -17,7 +17,7 @@ def test_every_rendering_is_written_and_the_code_is_that_of_the_run(
 ) -> None:
     sample.report(good=good, node_controls=9, region_controls=8).save(tmp_path / "in" / "results.json")
     assert command([str(tmp_path / "in" / "results.json"), "--out", str(tmp_path / "out")]) == code
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"index.html", "junit.xml", "region.svg"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set(FILES)
     printed = capsys.readouterr().out
     assert printed.startswith("OK" if good else "NOT OK")
     assert "index.html" in printed.splitlines()[-1]
@@ -33,7 +33,7 @@ def test_two_renderings_of_one_run_are_the_same_bytes(tmp_path: Path) -> None:
     sample.report().save(tmp_path / "results.json")
     for folder in ("a", "b"):
         command([str(tmp_path / "results.json"), "--out", str(tmp_path / folder)])
-    for name in ("index.html", "junit.xml", "region.svg"):
+    for name in FILES:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
