@@ -27,6 +27,7 @@ STATED = (
     "customers",
     "administrators",
     "automation",
+    "image",
 )
 
 
@@ -127,6 +128,8 @@ def _nodes(key: str, settings: Settings, network: Network, nodes: Nodes) -> list
         {
             "name": placed.name,
             "role": key,
+            "kind": str(settings.kind_of(key)),
+            "profile": str(role.profile),
             "vpc": role.vpc,
             "tier": str(role.tier),
             "zone": placed.zone,

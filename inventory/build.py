@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from controls.profiles import variables
 from fault import Fault
 from network.intent import Intent, from_data
 from network.renderings import node_rules
@@ -90,12 +91,17 @@ def _rules(intent: Intent, role: str) -> dict[str, Any]:
 
 
 def _host(node: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:
+    # A contract of before there were kinds and levels means what the settings' defaults mean.
+    kind, profile = str(node.get("kind", "app")), str(node.get("profile", "cis-l2"))
     return {
         "ansible_host": node["address"],
         "stockade_node": node["name"],
         "stockade_role": node["role"],
         "stockade_zone": node["zone"],
         "stockade_tier": node["tier"],
+        "stockade_kind": kind,
+        "stockade_profile": profile,
+        **variables(kind, profile),
         **rules,
     }
 
@@ -118,13 +124,16 @@ def _shared(region: Mapping[str, Any]) -> dict[str, Any]:
 
 def _accounts(region: Mapping[str, Any]) -> dict[str, Any]:
     """Who opens the image's account, and which accounts become root without a password until when."""
-    keys = [{"name": name, "key": one["key"]} for name, one in sorted(region.get("administrators", {}).items())]
+    stated = sorted(region.get("administrators", {}).items())
     entries = [
         {"name": name, "owner": one["owner"], "why": one["why"], "expires": str(one["until"])}
         for name, one in sorted(region.get("automation", {}).items())
     ]
     # None stated: the role's own list, which has an end of its own.
-    return {"users_administrators": keys, **({"users_automation": entries} if entries else {})}
+    return {
+        "users_administrators": [{"name": name, "key": one["key"]} for name, one in stated],
+        **({"users_automation": entries} if entries else {}),
+    }
 
 
 def _admin_networks(intent: Intent, role: str) -> list[str]:

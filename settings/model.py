@@ -34,6 +34,24 @@ from settings.types import (
 from settings.watch import Detection, Dns
 
 
+class Kind(StrEnum):
+    """What a server does; variables of roles that follow from it: `controls/profiles/kinds/`."""
+
+    EDGE = "edge"
+    APP = "app"
+    ARCHIVE = "archive"
+    BASTION = "bastion"
+    CONTAINER_HOST = "container_host"
+
+
+class Profile(StrEnum):
+    """How far a node is hardened; each level holds the ones before it: `controls/profiles/`."""
+
+    CIS_L1 = "cis-l1"
+    CIS_L2 = "cis-l2"
+    STRICT = "strict"
+
+
 class Tier(StrEnum):
     """How far a subnet may talk: public (internet gateway), private (NAT), isolated (no default route)."""
 
@@ -100,6 +118,11 @@ class ServerRole(Model):
     tier: Tier = Field(description="tier of its subnets")
     count: int = Field(ge=1, le=300, strict=True, description="number of nodes, spread over the zones")
     instance_type: str = Field(pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$", description="EC2 instance type")
+    kind: Kind | None = Field(
+        default=None,
+        description="what its servers do; without it the role's own name when that is a kind, else app",
+    )
+    profile: Profile = Field(default=Profile.CIS_L2, description="how far its nodes are hardened")
 
 
 class Image(Model):
@@ -107,6 +130,9 @@ class Image(Model):
 
     id: Annotated[str, AfterValidator(_image)] = Field(description="pinned AMI id of this region")
     owner: Account = Field(description="account that publishes it; compared at preview")
+    release: Literal["bookworm", "trixie"] = Field(
+        default="bookworm", description="Debian release of the image: 12 (bookworm) or 13 (trixie)"
+    )
 
 
 class Administrator(Model):
@@ -240,3 +266,8 @@ class Settings(Model):
     transit: Literal["peering", "transit_gateway"] = Field(
         default="peering", description="how the VPCs are connected; a transit gateway is priced by the hour"
     )
+
+    def kind_of(self, role: str) -> Kind:
+        """What the servers of a role do: as stated, else the role's own name when it is a kind, else app."""
+        named = Kind(role) if role in set(Kind) else Kind.APP
+        return self.server_roles[role].kind or named

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from controls.model import Control
+from controls.profiles import LEVELS, reaches
 from report.model import Subject
 from verify.fleet import Fleet
 from verify.judgement import Judgement
@@ -55,6 +56,7 @@ def check_items(
         item._stockade_subject = subject.id  # type: ignore[attr-defined]
         judgement.subjects[subject.id] = subject
         controls = claimed(item)
+        _leave_to_higher_profiles(item, controls, fleet, catalogue)
         if not controls:
             judgement.fault(f'{item.nodeid}: claims no control; add @pytest.mark.control("STK-…")')
         for control in controls:
@@ -66,6 +68,21 @@ def check_items(
             )
     if any(_node_name(item) for item in items):
         _compare(fleet, judgement)
+
+
+def _leave_to_higher_profiles(
+    item: pytest.Item, claims: list[str], fleet: Fleet, catalogue: dict[str, Control]
+) -> None:
+    """A test whose every control asks for more than the node's profile is not run there, and says so."""
+    name = _node_name(item)
+    levels = {catalogue[control].profile for control in claims if control in catalogue}
+    if name is None or not levels:
+        return
+    profile = str(fleet.nodes[name].get("profile", "cis-l2"))
+    if not any(reaches(profile, level) for level in levels):
+        asked = min(levels, key=LEVELS.index)
+        reason = f"not applicable: asked for from profile {asked} on, and the node's profile is {profile}"
+        item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def _compare(fleet: Fleet, judgement: Judgement) -> None:

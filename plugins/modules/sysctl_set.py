@@ -9,6 +9,7 @@ description:
   - Writes the file for the next boot, compares every value with /proc/sys and writes only what differs, so a
     value that drifted while the file stayed the same is restored too.
   - An asterisk is every network interface there is now; at boot systemd-sysctl and udev apply it to others.
+    In the file C(all) and C(default) also stand by name, because auditors' tools read names.
 options:
   path: {type: path, required: true, description: The file under /etc/sysctl.d.}
   header: {type: str, default: "", description: Comment at the top of the file.}
@@ -16,7 +17,7 @@ options:
   staged:
     description: >-
       Prefixes of parameters that belong to a kernel that is not the node's own (in a container). They are
-      written to the file, marked so that a refusal at boot is no failure, and not applied.
+      written to the file and not applied; systemd-sysctl passes over a file system that it may not write.
     type: list
     elements: str
     default: []
@@ -60,13 +61,17 @@ def normal(value: Any) -> str:
     return " ".join(str(value).split())
 
 
-def render(header: str, settings: dict[str, Any], staged: tuple[str, ...]) -> str:
-    """Text of the file; parameters of a foreign kernel carry the mark that lets a refusal pass."""
-    lines = [f"# {line}" for line in header.splitlines()]
-    for key, value in settings.items():
-        mark = "-" if staged and key.startswith(staged) else ""
-        lines.append(f"{mark}{key} = {normal(value)}")
-    return "\n".join(lines) + "\n"
+def lines(key: str, value: Any) -> list[str]:
+    """A parameter as lines of the file: one for all interfaces also names the two that are always there."""
+    if ".*." not in key:
+        return [f"{key} = {normal(value)}"]
+    return [f"{key.replace('.*.', f'.{name}.')} = {normal(value)}" for name in ("all", "default", "*")]
+
+
+def render(header: str, settings: dict[str, Any]) -> str:
+    """Text of the file. A value of None leaves the parameter alone."""
+    stated = [line for key, value in settings.items() if value is not None for line in lines(key, value)]
+    return "\n".join([*(f"# {line}" for line in header.splitlines()), *stated]) + "\n"
 
 
 def _read(path: str) -> str:
@@ -78,7 +83,7 @@ def _apply(module: AnsibleModule, staged: tuple[str, ...]) -> tuple[dict[str, li
     applied: dict[str, list[str]] = {}
     missing: list[str] = []
     for key, value in module.params["settings"].items():
-        if staged and key.startswith(staged):
+        if value is None or (staged and key.startswith(staged)):
             continue
         paths = entries(key)
         if not paths:
@@ -113,7 +118,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     staged = tuple(module.params["staged"])
-    path, after = module.params["path"], render(module.params["header"], module.params["settings"], staged)
+    path, after = module.params["path"], render(module.params["header"], module.params["settings"])
     before = _read(path) if os.path.isfile(path) else ""
     if before != after and not module.check_mode:
         os.makedirs(os.path.dirname(path), exist_ok=True)

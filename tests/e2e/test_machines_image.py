@@ -45,7 +45,7 @@ def clean(home: Path, cache: Path) -> bool:
 
 
 def test_a_registry_that_does_not_answer(home: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image, "mirrors", lambda: NOBODY)
+    monkeypatch.setattr(image, "mirrors", lambda *_: NOBODY)
     with pytest.raises(Fault, match=r"no packages: .*127.0.0.1"):
         image.build(Ledger(home))
     assert clean(home, cache)
@@ -95,7 +95,7 @@ def test_killed_in_the_middle_it_is_no_image_and_the_next_build_starts_afresh(
     assert sweep(Ledger(home)) == ["process image"]
     assert not [thing for thing in remains(Ledger(home)) if not thing.startswith("path")]
     assert str(cache) not in Path("/proc/mounts").read_text()
-    monkeypatch.setattr(image, "mirrors", lambda: NOBODY)
+    monkeypatch.setattr(image, "mirrors", lambda *_: NOBODY)
     with pytest.raises(Fault, match="no packages"):
         image.build(Ledger(home))
     assert clean(home, cache)

@@ -90,7 +90,7 @@ def _ids(area: str, *numbers: int) -> set[str]:
 DEBIAN_ITSELF = (
     _ids("AUD", 4, 5, 6)
     | _ids("FIL", 1, 2, 3, 5, 6, 7, 8, 10, 11, 13)
-    | _ids("KRN", 6, 7, 8, 28)
+    | _ids("KRN", 6, 7, 8, 28, 30)
     | _ids("PAT", 1, 5)
     | _ids("SSH", 19)
     | _ids("SVC", 2, 8, 9, 11)

@@ -13,6 +13,7 @@ import yaml
 
 import inventory
 import settings
+from controls.profiles import variables
 from fault import Fault
 from inventory.region import find_contract, read_contract, script_data
 from network.intent import resolve, to_data
@@ -25,6 +26,8 @@ HOST_VARS = {
     "stockade_role",
     "stockade_zone",
     "stockade_tier",
+    "stockade_kind",
+    "stockade_profile",
     "local_firewall_inbound",
     "local_firewall_outbound",
     "local_firewall_admin_networks",
@@ -77,7 +80,7 @@ def test_groups_are_the_roles_under_nodes_and_the_stack(region):
 
 def test_every_host_has_exactly_the_values_of_the_contract(region):
     for name, values in hosts(inventory.build(region, {})).items():
-        assert set(values) == HOST_VARS, name
+        assert set(values) == HOST_VARS | set(variables("app", "cis-l2")), name
         json.dumps(values)
 
 

@@ -33,8 +33,18 @@ def test_mirrors_are_the_machines_own_and_nothing_else_is(monkeypatch: pytest.Mo
     ]
 
 
-def test_a_machine_without_a_bookworm_source_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    apt_says(monkeypatch, "http://four.example/debian/|trixie|main\n")
+def test_the_other_release_comes_from_the_same_mirrors(monkeypatch: pytest.MonkeyPatch) -> None:
+    apt_says(
+        monkeypatch, "http://one.example/debian/|bookworm|main\nhttp://s.example/|bookworm-security|main\n"
+    )
+    assert image.mirrors("trixie") == [
+        "deb http://one.example/debian/ trixie main",
+        "deb http://s.example/ trixie-security main",
+    ]
+
+
+def test_a_machine_without_a_debian_source_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    apt_says(monkeypatch, "http://four.example/ubuntu/|noble|main\n")
     with pytest.raises(Fault, match="apt knows no bookworm source"):
         image.mirrors()
 

@@ -92,9 +92,10 @@ def test_a_directory_is_never_removed_as_if_it_were_a_file(tmp_path):
     assert tmp_path.is_dir()
 
 
-def test_parameters_of_a_foreign_kernel_are_marked():
-    text = sysctl_set.render("why", {"net.ipv4.ip_forward": 0, "kernel.sysrq": 0}, ("kernel.",))
-    assert text.splitlines() == ["# why", "net.ipv4.ip_forward = 0", "-kernel.sysrq = 0"]
+def test_the_file_names_what_is_always_there_and_covers_the_rest():
+    text = sysctl_set.render("why", {"net.ipv4.conf.*.rp_filter": 1, "kernel.sysrq": 0, "kernel.panic": None})
+    every = [f"net.ipv4.conf.{name}.rp_filter = 1" for name in ("all", "default", "*")]
+    assert text.splitlines() == ["# why", *every, "kernel.sysrq = 0"]
 
 
 def test_an_asterisk_is_every_interface_also_one_with_a_dot(tmp_path):

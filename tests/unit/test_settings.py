@@ -154,6 +154,8 @@ def test_every_field_is_described_and_the_only_defaults_are_the_closed_ones() ->
         "Dns": ["allowed_domains"],
         "FirewallRule": ["limit"],
         "LoadBalancer": ["health_path", "shield_advanced", "uploads"],
+        "Image": ["release"],
+        "ServerRole": ["kind", "profile"],
         "Site": ["routing"],
         "Switch": ["until"],
         "Team": ["until"],

@@ -193,7 +193,7 @@ def up(
     ledger = Ledger(home or books.build() / "twin")
     with holding(ledger.home):
         account = reading.read(region, endpoint) if endpoint else sketch.account(region)
-        root = kind.make_image(ledger, progress)
+        root = kind.make_image(ledger, progress, image.release_of(region))
         machines = Machines(ledger, region, account, root, kind)
         machines.raise_up(progress.node if progress else lambda _node, _state: None)
     return machines
@@ -211,7 +211,8 @@ def attach(home: Path | None = None) -> Machines:
     if not path.exists():
         raise Fault("no nodes are up", "this needs running nodes", "`make up` first")
     region = json.loads(path.read_text())
-    return Machines(ledger, region, sketch.placed(region), image.build(ledger))
+    root = image.build(ledger, release=image.release_of(region))
+    return Machines(ledger, region, sketch.placed(region), root)
 
 
 def states(home: Path | None = None) -> dict[str, str]:

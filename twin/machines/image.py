@@ -1,4 +1,4 @@
-"""The nodes' image: Debian 12 as its cloud image for EC2 carries it, made once by mmdebstrap and kept.
+"""The nodes' image: Debian as its cloud image for EC2 carries it, made once by mmdebstrap and kept.
 
 Deliberately not hardened: what hardens a node is the product, and has to be seen doing it. It is keyed by its
 own definition, so a changed definition is a new image and an old one is never half of a new one.
@@ -13,15 +13,17 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from fault import Fault
 from twin.ledger import Ledger
 from twin.progress import Progress
 
-SUITE = "bookworm"
+RELEASES = ("bookworm", "trixie")
+"""Debian 12 and 13. A mirror that has one has the other: this machine's apt need only know either."""
 FILES = Path(__file__).parent / "image_files"
 ROOM = 1 << 30
 """Bytes that must be free: the image takes 0.4 GB, and as much again while packages are unpacked."""
@@ -45,14 +47,19 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").resolve() / "stockade"
 
 
-def build(ledger: Ledger, progress: Progress | None = None, extra: tuple[str, ...] = ()) -> Path:
+def build(
+    ledger: Ledger,
+    progress: Progress | None = None,
+    extra: tuple[str, ...] = (),
+    release: str = RELEASES[0],
+) -> Path:
     """The image's directory, made now if the cache lacks it, with `extra` packages beside the usual ones.
 
     Raises Fault; never leaves half an image.
     """
-    sources = mirrors()
+    sources = mirrors(release)
     packages = [*PACKAGES, *extra]
-    image = cache() / f"image-{definition(sources, packages)}"
+    image = cache() / f"image-{definition(sources, packages, release)}"
     if image.is_dir():
         return image
     with _alone(cache()):
@@ -63,9 +70,9 @@ def build(ledger: Ledger, progress: Progress | None = None, extra: tuple[str, ..
         _require_room(cache())
         partial = image.with_suffix(".partial")
         if progress:
-            progress.note("building the Debian image (once)")
+            progress.note(f"building the image of Debian {release} (once)")
         try:
-            _bootstrap(ledger, partial, sources, packages)
+            _bootstrap(ledger, partial, sources, packages, release)
             _customise(partial, sources)
             partial.rename(image)
         except BaseException:
@@ -74,25 +81,36 @@ def build(ledger: Ledger, progress: Progress | None = None, extra: tuple[str, ..
     return image
 
 
-def mirrors() -> list[str]:
-    """Debian 12's one-line sources, as this machine's apt is configured. Raises Fault when it has none."""
+def release_of(region: Mapping[str, Any]) -> str:
+    """The Debian release of a region's nodes; a contract of before there was a choice means the older."""
+    return str(region.get("image", {}).get("release", RELEASES[0]))
+
+
+def mirrors(wanted: str = RELEASES[0]) -> list[str]:
+    """A release's one-line sources, at the mirrors of this machine's apt. Raises Fault when it has none."""
     fields = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
     command = ["apt-get", "indextargets", "--format", fields, "Created-By: Packages"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    rows = [line.split("|")[:3] for line in answer.stdout.splitlines()]
+    for release in (wanted, *(other for other in RELEASES if other != wanted)):
+        found = _sources(rows, release, wanted)
+        if any(f" {wanted} main" in source for source in found):
+            return found
+    rule = f"nodes are made from the {wanted} mirror that this machine's own apt uses"
+    fix = f"add a `deb http://… {wanted} main` source and run apt-get update; the region half needs none"
+    raise Fault(f"apt knows no {wanted} source", rule, fix)
+
+
+def _sources(rows: Iterable[list[str]], known: str, wanted: str) -> list[str]:
+    """Where apt finds the known release, as one-line sources of the wanted one: a mirror carries both."""
     found: list[str] = []
-    for line in answer.stdout.splitlines():
-        uri, release, component = line.split("|")[:3]
-        wanted = release in (SUITE, f"{SUITE}-updates", f"{SUITE}-security") and component == "main"
-        if (
-            wanted
-            and uri.startswith(("http://", "https://"))
-            and (source := f"deb {uri} {release} main") not in found
-        ):
+    for uri, release, component in rows:
+        pocket = release.removeprefix(known)
+        if pocket not in ("", "-updates", "-security") or component != "main":
+            continue
+        source = f"deb {uri} {wanted}{pocket} main"
+        if uri.startswith(("http://", "https://")) and source not in found:
             found.append(source)
-    if not any(f" {SUITE} main" in source for source in found):
-        rule = f"nodes are made from the {SUITE} mirror that this machine's own apt uses"
-        fix = f"add a `deb http://… {SUITE} main` source and run apt-get update; the region half needs none"
-        raise Fault(f"apt knows no {SUITE} source", rule, fix)
     return found
 
 
@@ -107,9 +125,9 @@ def proxies() -> dict[str, str]:
     return found
 
 
-def definition(sources: list[str], packages: list[str]) -> str:
+def definition(sources: list[str], packages: list[str], release: str = RELEASES[0]) -> str:
     """A digest of everything that makes the image what it is."""
-    digest = hashlib.sha256(repr((SUITE, packages, GROUPS, sources)).encode())
+    digest = hashlib.sha256(repr((release, packages, GROUPS, sources)).encode())
     for part in (_bootstrap, _customise):
         digest.update(inspect.getsource(part).encode())
     for file in sorted(path for path in FILES.rglob("*") if path.is_file()):
@@ -135,7 +153,7 @@ def _require_room(directory: Path) -> None:
         )
 
 
-def _bootstrap(ledger: Ledger, target: Path, sources: list[str], packages: list[str]) -> None:
+def _bootstrap(ledger: Ledger, target: Path, sources: list[str], packages: list[str], release: str) -> None:
     """Run mmdebstrap in a mount namespace of its own: what it mounts is gone with it, even after kill -9."""
     log = ledger.home / "image.log"
     ledger.home.mkdir(parents=True, exist_ok=True)
@@ -152,7 +170,7 @@ def _bootstrap(ledger: Ledger, target: Path, sources: list[str], packages: list[
     command += [
         f"--include={','.join(packages)}",
         '--aptopt=Acquire::Retries "3"',
-        SUITE,
+        release,
         str(target),
         *sources,
     ]

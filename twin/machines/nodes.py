@@ -63,9 +63,9 @@ class Node:
         self.namespace = wires.node(self.name)
 
     @staticmethod
-    def make_image(ledger: Ledger, progress: Progress | None = None) -> Path:
+    def make_image(ledger: Ledger, progress: Progress | None, release: str) -> Path:
         """The directory that such nodes are cloned from; made once and kept. Raises Fault."""
-        return image.build(ledger, progress)
+        return image.build(ledger, progress, release=release)
 
     @property
     def running(self) -> bool:

@@ -166,10 +166,24 @@ class Lone:
 
 
 @contextmanager
-def lone(name: str, kind: type[Node] = Node) -> Iterator[Lone]:
-    """A fresh node for the body of a `with`; `name` keeps it apart from others. Raises Fault like `up`."""
+def lone(name: str, run: type[Node] = Node, **stated: Any) -> Iterator[Lone]:
+    """A fresh node for the body of a `with`; `name` keeps it apart from others, `run` is how it is run.
+
+    `stated` is what the node's settings say beside `SETTINGS`: `release`, or the role's `kind` and
+    `profile`. Raises Fault like `up`.
+    """
     with passing(name) as home:
-        yield Lone(fleet.up(sketch.region(settings.parse(SETTINGS), "lone"), home=home, kind=kind))
+        yield Lone(fleet.up(contract(**stated), home=home, kind=run))
+
+
+def contract(release: str = "bookworm", **role: str) -> dict[str, Any]:
+    """The region contract of a lone node: a release, and the kind and profile of its role."""
+    stated = {
+        **SETTINGS,
+        "image": {**SETTINGS["image"], "release": release},
+        "server_roles": {"edge": {**SETTINGS["server_roles"]["edge"], **role}},
+    }
+    return sketch.region(settings.parse(stated), "lone")
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def region(settings: Settings, stack: str) -> dict[str, Any]:
         "intent": to_data(resolve(settings)),
         **{
             key: data[key]
-            for key in ("sites", "services", "patching", "retention", "administrators", "automation")
+            for key in ("sites", "services", "patching", "retention", "administrators", "automation", "image")
         },
     }
 
@@ -84,6 +84,8 @@ def _nodes(settings: Settings, vpcs: Mapping[str, Any]) -> Iterator[dict[str, An
             yield {
                 "name": name,
                 "role": role,
+                "kind": str(settings.kind_of(role)),
+                "profile": str(facts.profile),
                 "vpc": facts.vpc,
                 "tier": str(facts.tier),
                 "zone": zone,

@@ -46,11 +46,11 @@ class VirtualNode(Node):
     patience = 600.0
 
     @staticmethod
-    def make_image(ledger: Ledger, progress: Progress | None = None) -> Path:
+    def make_image(ledger: Ledger, progress: Progress | None, release: str) -> Path:
         """The directory that its disk is written from. Raises Fault, also when QEMU is missing."""
         if reason := obstacle():
             raise Fault(reason, "a virtual node is run by QEMU", "./bootstrap virtual")
-        return image.build(ledger, progress, extra=tuple(PACKAGES))
+        return image.build(ledger, progress, extra=tuple(PACKAGES), release=release)
 
     def _complete(self) -> None:
         self._seed("etc/fstab", disk.fstab())
