@@ -3,7 +3,7 @@ STACK ?= in-mumbai
 PYTHON := build/venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up preview harden verify drift report ssh test check down python machine testing help
+.PHONY: demo up preview harden verify drift report evidence ssh test check down python machine testing help
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ report: python ## render build/report again from results.json
 
 ssh: python ## a shell on a node: make ssh NODE=edge-a-1
 	@$(PYTHON) -m twin ssh $(NODE)
+
+evidence: python ## the last run as one archive, signed: make evidence KEY=~/.ssh/id_ed25519
+	@$(PYTHON) -m evidence pack $(if $(KEY),--key $(KEY))
 
 down: python ## remove everything the twin started, also after a crash
 	@$(PYTHON) -m twin down
