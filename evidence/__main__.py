@@ -1,8 +1,8 @@
 """`python -m evidence pack | sign | check | upload`; also `./stockade evidence …`.
 
 pack RESULTS [--out BUNDLE] [--procedures FOLDER] [--key KEY]    one archive of a run, always the same bytes
-sign BUNDLE --key KEY                                            by an ssh key, or its public half and an agent
-check BUNDLE [--signers FILE]                                    offline; names the first byte that was touched
+sign BUNDLE --key KEY                                            by an ssh key or an agent's
+check BUNDLE [--signers FILE]                                    offline; names the first touched byte
 upload BUNDLE --region REGION.json [--signers FILE]              checked first, then into the locked archive
 """
 
