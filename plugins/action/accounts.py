@@ -1,7 +1,7 @@
 """Action plugin: accounts, groups and keys change behind the same guard as files do.
 
-An account locks people out as well as sshd's configuration does: by its groups, its shell, its dates. The module
-of this name changes them; `guarded_change` snapshots, arms, proves and brings back around it.
+An account locks people out as well as sshd's configuration does: by its groups, its shell, its dates. The
+module of this name changes them; `guarded_change` snapshots, arms, proves and brings back around it.
 """
 
 from __future__ import annotations

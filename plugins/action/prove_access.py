@@ -18,7 +18,7 @@ from ansible.plugins.loader import connection_loader
 
 GUARD = "/usr/local/sbin/stockade-guard"
 MARK = "stockade-proof:"
-DENIALS = ("Permission denied", "Host key verification failed", "Account is locked", "expired")
+DENIALS = ("Permission denied", "Host key verification failed", "no matching", "expired")
 DENIED_ENOUGH = 2  # a server that is just reloading may refuse once; more tries only earn its penalties
 OPTIONS = ("host", "port", "ssh_executable", "ssh_common_args", "ssh_extra_args", "host_key_checking")
 
@@ -110,7 +110,7 @@ class ActionModule(ActionBase):
             except subprocess.TimeoutExpired:
                 said = said or "no answer"
                 break
-            said = (done.stderr.strip() or done.stdout.strip())[-400:]
+            said = (done.stderr.strip() or done.stdout.strip())[-400:] or said
             if done.returncode == 0:
                 problems = unmet(expect, done.stdout)
                 return {"changed": False, "failed": bool(problems), "msg": "; ".join(problems)}
@@ -119,6 +119,7 @@ class ActionModule(ActionBase):
             if done.returncode != 255 or denied >= DENIED_ENOUGH:
                 break
             time.sleep(min(1, left))
+        said = said or f"ssh ended with {done.returncode} and said nothing"
         return {"changed": False, "failed": True, "msg": f"a new login with sudo failed: {said}"}
 
     def options(self, task_vars: dict[str, Any]) -> dict[str, Any]:

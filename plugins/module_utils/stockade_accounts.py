@@ -144,6 +144,8 @@ def take(step):
         # usermod rightly refuses to open an account that would then have no password at all.
         return f"{what}: {said}" if code != 0 and action[1] != "-U" else None
     path, mode, uid, gid, text = action
+    if os.path.islink(os.path.dirname(path)) or (text is None and os.path.islink(path)):
+        return f"{what}: a link stands in the way; whoever owns it would have root write elsewhere"
     try:
         if text is not None:
             files.put_anyhow(path, text.encode(errors="surrogateescape"), mode, uid, gid)

@@ -176,18 +176,9 @@ class Guard(Generations):
             raise GuardError(
                 f"the timed revert could not be armed, so nothing was changed: {error.strerror}"
             ) from None
-        code, said = files.run(
-            [
-                *(
-                    "systemd-run",
-                    "--quiet",
-                    f"--unit={timer(number)}",
-                    f"--on-active={seconds}s",
-                    "--collect",
-                ),
-                *("--timer-property=AccuracySec=100ms", PROGRAM, "revert", "--generation", str(number)),
-            ]
-        )
+        command = ["systemd-run", "--quiet", "--collect", f"--unit={timer(number)}"]
+        command += [f"--on-active={seconds}s", "--timer-property=AccuracySec=100ms"]
+        code, said = files.run([*command, PROGRAM, "revert", "--generation", str(number)])
         if code != 0:
             self._disarm(number)
             raise GuardError(f"the timed revert could not be armed, so nothing was changed: {said}")
@@ -305,7 +296,7 @@ def run(chosen, guard):
 
 
 def main(arguments=None):
-    """`stockade-guard status | list | confirm N | revert [--generation N] [--boot] | restore N`; exit code."""
+    """Run the command line; 0 good, 1 refused or failed, 2 wrong use."""
     chosen = parser().parse_args(arguments)
     if os.geteuid() != 0:
         print("stockade-guard: run it as root (sudo); its state is root's alone", file=sys.stderr)

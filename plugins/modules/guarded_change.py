@@ -56,6 +56,7 @@ options:
 author: [Stockade]
 """
 
+import contextlib
 import grp
 import json
 import os
@@ -73,6 +74,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.stockade_guard import Guard, GuardError
 
 TIMER_PATIENCE = 15  # seconds after which a timer that should have fired counts as lost
+PATIENCE = 600  # seconds to wait for other controllers' changes
 
 FILE = {
     "path": {"type": "str", "required": True},
@@ -227,17 +229,27 @@ class Change:
                 return
             time.sleep(0.5)
 
+    @contextlib.contextmanager
+    def our_turn(self):
+        """The guard's lock, at a moment when no other change waits for its proof."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            self.wait_for_pending()
+            with self.guard.locked():
+                if not self.guard.pending():
+                    yield
+                    return
+            if time.monotonic() > end:
+                self.fail("other controllers are changing this node all the time; run again later")
+
     def arm(self, paths):
-        """Wait for our turn, snapshot and arm; the generation's number. Whatever fails, nothing was changed."""
+        """Wait for our turn, snapshot and arm; the generation's number. Until here nothing was changed."""
         if not os.path.exists("/usr/local/sbin/stockade-guard"):
             self.fail(
                 "the guard is not on the node, so nothing could revert; run the role access_guard first"
             )
         try:
-            self.wait_for_pending()
-            with self.guard.locked():
-                if self.guard.pending():
-                    self.fail("another controller is changing this node at the same time; run again later")
+            with self.our_turn():
                 self.guard.check_room()
                 number = self.guard.snapshot(self.wanted["concern"], paths, self.wanted["keep"])
                 managed = sorted({*self.guard.managed(), *paths})
@@ -259,9 +271,8 @@ class Change:
 
     def apply(self, todo):
         """Write, check and put in force; anything that fails reverts at once."""
-        number = (
-            self.arm([entry["path"] for entry in self.wanted["files"]]) if self.wanted["guarded"] else None
-        )
+        paths = [entry["path"] for entry in self.wanted["files"]]
+        number = self.arm(paths) if self.wanted["guarded"] else None
         try:
             if self.wanted["restore"] is not None:
                 self.guard.restore(self.wanted["restore"])

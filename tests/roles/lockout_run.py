@@ -1,0 +1,117 @@
+"""Plays lock-out cases against a node: one controller, one play, a login from outside after each case."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tests.roles.lockout_callback import lockout
+from tests.roles.lockout_cases import Case
+from tests.roles.role_run import ROOT
+from twin.machines import Lone
+from twin.play import ansible_environment
+
+HERE = Path(__file__).parent
+SHORT: dict[str, Any] = {"access_guard_revert_after": 25, "access_guard_proof_timeout": 3}
+PUT = "install -m 0644 /dev/stdin {}"
+
+
+def environment(node: Lone, **more: str) -> dict[str, str]:
+    """The environment of a controller whose steps the lock-out callback watches."""
+    found = {**ansible_environment(), "ANSIBLE_ROLES_PATH": str(ROOT / "roles"), "ANSIBLE_NOCOLOR": "1"}
+    found |= {"ANSIBLE_CALLBACK_PLUGINS": f"{HERE / 'lockout_callback'}:{ROOT / 'plugins/callback'}"}
+    found |= {"ANSIBLE_CALLBACKS_ENABLED": "matched_hosts,lockout"}
+    return found | {"STOCKADE_SSH": str(node.ssh_config), "STOCKADE_NODE": node.name} | more
+
+
+def prepare(node: Lone) -> None:
+    """Put the programs of the tests on the node."""
+    for name in ("look", "storm"):
+        text = (HERE / f"lockout_{name}.py").read_text()
+        command = [
+            "ssh",
+            "-F",
+            str(node.ssh_config),
+            node.name,
+            "sudo",
+            PUT.format(f"/var/lib/lockout-{name}"),
+        ]
+        subprocess.run(command, input=text, text=True, check=True, capture_output=True, timeout=30)
+
+
+def look(node: Lone, seconds: float = lockout.PATIENCE) -> dict[str, Any]:
+    """A login from outside that becomes root; waits for it."""
+    os.environ.update(STOCKADE_SSH=str(node.ssh_config), STOCKADE_NODE=node.name)
+    return lockout.look(seconds)
+
+
+def texts(node: Lone, paths: Iterable[str]) -> dict[str, str]:
+    """Present texts of files; empty for one that is not there."""
+    reader = "import json,os,sys;print(json.dumps({p:open(p).read() if os.path.exists(p) else '' for p in sys.argv[1:]}))"
+    said = node.sudo(f"python3 -c {shlex.quote(reader)} {' '.join(sorted(paths))}")
+    assert said.returncode == 0, said.stderr
+    found: dict[str, str] = json.loads(said.stdout)
+    return found
+
+
+def change(case: Case, now: dict[str, str]) -> dict[str, Any]:
+    """The arguments of the guarded change that a case makes."""
+    files = []
+    for path, (old, new) in case.edits.items():
+        assert old in now[path], f"{case.name}: {path} has no {old!r}"
+        content = now[path].replace(old, new, 1) if old else now[path] + new
+        mode = case.modes.get(path, "0440" if "sudoers" in path else "0600" if "stockade" in path else "0644")
+        files.append({"path": path, "content": content, "mode": mode, "owner": case.owners.get(path, "root")})
+    commands = {"validate": case.validate, "check_applied": case.check, "activate": case.activate}
+    return {
+        "concern": case.name,
+        "files": files,
+        **{key: [shlex.split(command) for command in value] for key, value in commands.items()},
+        "revert_after": case.revert_after,
+        "proof_timeout": SHORT["access_guard_proof_timeout"],
+    }
+
+
+def tasks(case: Case, now: dict[str, str]) -> list[dict[str, Any]]:
+    """One case as tasks: before, the change, a look, after, a look."""
+    lenient = {"ignore_errors": True, "ignore_unreachable": True}
+    if case.role:
+        roled = {"include_role": {"name": case.role}, "vars": {**SHORT, **case.variables}}
+        body: dict[str, Any] = {"block": [roled], "rescue": [{"debug": {"msg": "refused or reverted"}}]}
+    elif case.preflight:
+        body = {"preflight": case.preflight, **lenient}
+    else:
+        body = {"guarded_change": change(case, now), **lenient}
+    steps = [{"name": f"before: {case.name}", "shell": case.before}] if case.before else []
+    steps.append({"name": f"case: {case.name}", **body})
+    seen = {"name": f"look: {case.name}", "debug": {"msg": ""}}
+    if not (case.after and case.ends == "refused"):
+        steps.append(seen)
+    if case.after:
+        steps += [{"name": f"after: {case.name}", "shell": case.after, **lenient}]
+        steps += [{**seen, "name": f"look: {case.name} (after)"} if case.ends != "refused" else seen]
+    return steps
+
+
+def play(node: Lone, cases: Iterable[Case], name: str = "cases") -> dict[str, dict[str, Any]]:
+    """Play the cases; per case what Ansible said and what the look found."""
+    cases, home = list(cases), node.inventory_file.parent
+    now = texts(node, {path for case in cases for path in case.edits})
+    steps = [step for case in cases for step in tasks(case, now)]
+    book, rows = home / f"{name}.yml", home / f"{name}.jsonl"
+    rows.unlink(missing_ok=True)
+    book.write_text(json.dumps([{"hosts": "nodes", "gather_facts": False, "tasks": steps}]))
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "-i", str(node.inventory_file), str(book)],
+        cwd=ROOT, env=environment(node, STOCKADE_LOOKS=str(rows)),
+        capture_output=True, text=True, timeout=900, check=False,
+    )  # fmt: skip
+    (home / f"{name}.log").write_text(done.stdout + done.stderr)
+    assert rows.exists(), done.stdout + done.stderr
+    return {row["case"]: row for row in map(json.loads, rows.read_text().splitlines())}
