@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.machinery
 import importlib.util
+import json
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).resolve().parents[2] / "roles/patching/files/stockade-patching"
+from roles.patching.files.stockade_patching import (
+    changelogs,
+    commands,
+    holds,
+    packages,
+    reboots,
+    records,
+    runs,
+    window,
+)
+
+FILES = Path(__file__).resolve().parents[2] / "roles/patching/files"
 
 
 def _load():
-    loader = importlib.machinery.SourceFileLoader("stockade_patching", str(PROGRAM))
+    loader = importlib.machinery.SourceFileLoader(
+        "stockade_patching_program", str(FILES / "stockade-patching")
+    )
     spec = importlib.util.spec_from_loader(loader.name, loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
+    # On the node the package lies beside the program; here both have to mean the same modules.
+    for part in (changelogs, commands, holds, packages, reboots, records, runs, window):
+        sys.modules[f"stockade_patching.{part.__name__.rpartition('.')[2]}"] = part
+    sys.modules["stockade_patching"] = importlib.import_module("roles.patching.files.stockade_patching")
     loader.exec_module(module)
     return module
 
 
-patching = _load()
+program = _load()
 
 
 @pytest.mark.parametrize(
@@ -38,15 +58,14 @@ patching = _load()
     ],
 )
 def test_the_window_is_judged_in_its_own_time_zone(moment, zone, inside):
-    assert patching.in_window("Sun 01:00-04:00", zone, moment) is inside
+    assert window.in_window("Sun 01:00-04:00", zone, moment) is inside
 
 
-@pytest.mark.parametrize("window", ["Sunday 01:00-04:00", "Sun 1:00-4:00", "", "Sun 01:00"])
-def test_a_window_that_cannot_be_read_is_wrong_use(window):
-    with pytest.raises(patching.Refused) as refused:
-        patching.in_window(window, "Etc/UTC", datetime.now(UTC))
-    assert refused.value.code == 2
-    assert repr(window) in str(refused.value)
+@pytest.mark.parametrize("text", ["Sunday 01:00-04:00", "Sun 1:00-4:00", "", "Sun 01:00"])
+def test_a_window_that_cannot_be_read_is_wrong_use(text):
+    with pytest.raises(ValueError, match="a window is a day and two times of it") as refused:
+        window.in_window(text, "Etc/UTC", datetime.now(UTC))
+    assert repr(text) in str(refused.value)
 
 
 TODAY = date(2026, 11, 21)
@@ -66,8 +85,8 @@ TODAY = date(2026, 11, 21)
     ],
 )
 def test_holds_follow_the_declaration_and_its_last_day(declared, ours, held, expected):
-    holds = [{"name": name, "reason": "x", "until": until} for name, until in declared]
-    assert patching.plan_holds(holds, ours, held, TODAY) == expected
+    entries = [{"name": name, "reason": "x", "until": until} for name, until in declared]
+    assert holds.plan(entries, ours, held, TODAY) == expected
 
 
 @pytest.mark.parametrize(
@@ -84,7 +103,7 @@ def test_holds_follow_the_declaration_and_its_last_day(declared, ours, held, exp
     ],
 )
 def test_only_executed_code_that_is_gone_from_disk_counts(maps, replaced):
-    assert patching.replaced_code(maps) is replaced
+    assert reboots.replaced_code(maps) is replaced
 
 
 def _record(causes, boot, cured=True):
@@ -111,7 +130,7 @@ def _record(causes, boot, cured=True):
     ],
 )
 def test_a_cause_that_survives_a_boot_asks_for_no_second_one(found, before, boot, expected):
-    assert patching.judge(found, before, boot, "now") == expected
+    assert reboots.judge(found, before, boot, "now") == expected
 
 
 @pytest.mark.parametrize(
@@ -124,17 +143,181 @@ def test_a_cause_that_survives_a_boot_asks_for_no_second_one(found, before, boot
     ],
 )
 def test_a_reboot_needs_policy_and_reason(policy, record, wanted):
-    assert patching.wants_reboot({"reboot": policy}, record) is wanted
+    assert reboots.wanted({"reboot": policy}, record) is wanted
 
 
 def test_wrong_use_says_how_it_is_used(capsys):
-    assert patching.main(["now"]) == 2
-    assert "stockade-patching apply" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        program.main(["now"])
+    assert ended.value.code == 2
+    assert "usage: stockade-patching" in capsys.readouterr().err
 
 
 def test_a_missing_configuration_is_one_line_that_names_it(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(patching, "CONFIGURATION", tmp_path / "patching.json")
-    assert patching.main(["reason"]) == 2
+    monkeypatch.setattr(program, "CONFIGURATION", tmp_path / "patching.json")
+    assert program.main(["reason"]) == 2
     said = capsys.readouterr().err
     assert str(tmp_path / "patching.json") in said
     assert said.count("\n") == 1
+
+
+CHANGELOG = """\
+stk-lock (1.3-1) stable-security; urgency=high
+
+  * Fix CVE-2026-0003.
+
+ -- Tests <t@example.org>  Sun, 22 Nov 2026 00:00:00 +0000
+
+stk-lock (1.2-1+b1) stable-security; urgency=high, binary-only=yes
+
+  * Fixes cve-2026-0002 and CVE-2025-12345, see CVE-2026-0002 (closes: #1).
+
+ -- Tests <t@example.org>  Sat, 21 Nov 2026 00:00:00 +0000
+
+stk-lock (1.1-1) stable; urgency=medium
+
+  * CVE-2024-0001 was fixed here.
+
+ -- Tests <t@example.org>  Fri, 20 Nov 2026 00:00:00 +0000
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("1.1-1", "1.2-1+b1", ["CVE-2025-12345", "CVE-2026-0002"]),
+        ("1.1-1", "1.3-1", ["CVE-2025-12345", "CVE-2026-0002", "CVE-2026-0003"]),
+        # A version that never was in the changelog: everything newer than it counts.
+        ("1.1-9", "1.3-1", ["CVE-2025-12345", "CVE-2026-0002", "CVE-2026-0003"]),
+        ("1.0-1", "1.1-1", ["CVE-2024-0001"]),
+        ("1.3-1", "1.3-1", []),
+        ("1.3-1", "1.1-1", []),
+    ],
+)
+def test_only_entries_between_the_two_versions_name_fixed_cves(before, after, expected):
+    assert changelogs.between(CHANGELOG, before, after) == expected
+
+
+def test_a_package_without_a_changelog_is_said_to_lack_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(changelogs, "DOCUMENTS", tmp_path)
+    assert changelogs.fixed("stk-lock:all", "1", "2") == ([], "missing")
+    (tmp_path / "stk-lock").mkdir()
+    (tmp_path / "stk-lock" / "changelog").write_text(CHANGELOG)
+    assert changelogs.fixed("stk-lock:all", "1.2-1+b1", "1.3-1") == (["CVE-2026-0003"], "read")
+
+
+SECURITY = {
+    "origin": "Debian",
+    "label": "Debian-Security",
+    "archive": "stable-security",
+    "codename": "c",
+    "site": "s",
+}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"),
+    [
+        ("origin=Debian,label=Debian-Security", True),
+        ("o=Debian,l=Debian-Security", True),
+        ("origin=Debian,label=Debian", False),
+        ("origin=Debian,suite=stable-*", True),
+        ("origin=Debian,flavour=x", False),
+        ("", False),
+    ],
+)
+def test_sources_fit_by_origin_and_label(pattern, fits):
+    assert packages.matches(pattern, SECURITY) is fits
+
+
+def test_a_command_that_does_not_end_is_ended_with_its_family():
+    code, _, err = commands.attempt(("sh", "-c", "sleep 60 & wait"), 0.3)
+    assert code == 124
+    assert "no end within" in err
+
+
+def test_a_lock_is_waited_for_and_anything_else_is_tried_again(monkeypatch):
+    answers = iter(
+        [(100, "", "E: Could not get lock /var/lib/dpkg/lock"), (100, "", "E: gone"), (0, "done", "")]
+    )
+    monkeypatch.setattr(packages, "attempt", lambda *_: next(answers))
+    monkeypatch.setattr(packages, "PAUSE", 0)
+    assert packages.apt("apt-get", "update", seconds=1, lock_seconds=5, tries=2) == "done"
+
+
+def test_a_lock_that_is_never_let_go_is_an_error(monkeypatch):
+    monkeypatch.setattr(packages, "attempt", lambda *_: (100, "", "E: Could not get lock"))
+    monkeypatch.setattr(packages, "PAUSE", 0)
+    with pytest.raises(commands.Refused, match="Could not get lock"):
+        packages.apt("apt-get", "update", seconds=1, lock_seconds=0, tries=2)
+
+
+@pytest.mark.parametrize("run", ["last", "../../etc/shadow", "20261122T013000Z/..", "20261122T013000Z-", ""])
+def test_a_run_is_named_by_its_time_only(run):
+    with pytest.raises(commands.Refused, match="a run is named by its time"):
+        records.path(run)
+
+
+def _change(name, before="1", after="2"):
+    return {"name": f"{name}:all", "before": before, "after": after, "cves": []}
+
+
+@pytest.mark.parametrize(
+    ("changed", "installed", "wanted", "obstacle"),
+    [
+        ([_change("a")], {"a:all": "2"}, {"a:all": "1"}, ""),
+        ([_change("a")], {"a:all": "1"}, {}, ""),
+        ([_change("a", None)], {"a:all": "2"}, {}, ""),
+        ([_change("a")], {"a:all": "3"}, {}, "a:all is 3 by now, the run left 2"),
+        ([_change("a")], {}, {}, "a:all is gone by now"),
+        ([_change("libc6")], {"libc6:all": "2"}, {}, "libc6:all never goes back"),
+        ([_change("lost")], {"lost:all": "2"}, {}, "lost:all 1 is in no source any more"),
+    ],
+)
+def test_the_way_back_is_known_or_said_to_be_missing(monkeypatch, changed, installed, wanted, obstacle):
+    monkeypatch.setattr(packages, "versions", lambda: installed)
+    monkeypatch.setattr(packages, "available", lambda name, _: "lost" not in name)
+    found, problems = runs.way_back({"packages": changed}, ["libc6"])
+    assert found == wanted
+    assert obstacle in "; ".join(problems)
+    assert bool(problems) is bool(obstacle)
+
+
+POLICY = """\
+stk-lock:
+  Installed: 1.1
+  Candidate: 1.1
+  Version table:
+ *** 1.1 500
+        500 file:/srv/stk/security ./ Packages
+        100 /var/lib/dpkg/status
+     1.0 500
+        500 file:/srv/stk/old ./ Packages
+     0.9 100
+        100 /var/lib/dpkg/status
+"""
+
+
+@pytest.mark.parametrize(("version", "there"), [("1.1", True), ("1.0", True), ("0.9", False), ("0.8", False)])
+def test_a_version_is_available_from_a_source_only(monkeypatch, version, there):
+    monkeypatch.setattr(packages, "run", lambda *_: POLICY)
+    assert packages.available("stk-lock:all", version) is there
+
+
+def test_a_run_outside_of_the_window_needs_a_reason(monkeypatch):
+    configuration = {"window": "Sun 01:00-04:00", "timezone": "Etc/UTC"}
+    monkeypatch.setattr(records, "now", lambda: datetime(2026, 11, 23, 2, 0, tzinfo=UTC))
+    with pytest.raises(
+        commands.Refused, match="it is Mon 02:00 UTC; patching happens Sun 01:00-04:00 Etc/UTC"
+    ) as no:
+        program.gate(configuration, "  ")
+    assert no.value.code == 2
+    program.gate(configuration, "CVE-2026-0001 is being used")
+
+
+def test_a_hold_of_a_rollback_ends_by_itself(monkeypatch, tmp_path):
+    monkeypatch.setattr(holds, "ROLLED_BACK", tmp_path / "rolled-back.json")
+    holds.remember(["a"], "breaks uploads", "2026-11-30", TODAY)
+    assert [hold["name"] for hold in holds.after_rollback(TODAY)] == ["a"]
+    assert holds.after_rollback(date(2026, 12, 1)) == []
+    assert json.loads(holds.ROLLED_BACK.read_text()) == []

@@ -1,0 +1,189 @@
+"""Two real nodes, the sources they are patched from, and playbooks/patch.yml run over them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.roles.package_source import Key, Package, as_text, build_suite
+from twin.machines import Lone
+from twin.play import ansible_environment
+
+ROOT = Path(__file__).resolve().parents[2]
+OPEN_NOW = f"{datetime.now(UTC):%a} 00:00-23:59"
+CLOSED_NOW = f"{datetime.now(UTC) + timedelta(days=3):%a} 01:00-02:00"
+OLD_CVE, FIRST_CVE, SECOND_CVE = "CVE-2020-0001", "CVE-2026-0001", "CVE-2026-0002"
+LOCK_CHANGES = (
+    ("1.2", f"Fix {SECOND_CVE}."),
+    ("1.1", f"Fix {FIRST_CVE} in the lock."),
+    ("1.0", f"Fix {OLD_CVE}."),
+)
+# Replaces the file that a running service executes, and does not restart the service.
+DAEMON = """
+cp /usr/bin/sleep /usr/share/stk/sleeper.new
+mv /usr/share/stk/sleeper.new /usr/share/stk/sleeper
+systemctl daemon-reload; systemctl enable stk-daemon; systemctl start stk-daemon
+"""
+UNIT = "[Service]\nExecStart=/usr/share/stk/sleeper infinity\n[Install]\nWantedBy=multi-user.target\n"
+
+
+def lock(version: str, **more: Any) -> Package:
+    """The package whose security updates are told by its changelog."""
+    known = tuple(entry for entry in LOCK_CHANGES if entry[0] <= version)
+    return Package("stk-lock", version, changelog=known, **more)
+
+
+def daemon(version: str) -> Package:
+    """A package with a service that its update replaces on disk and does not restart."""
+    files = {"usr/lib/systemd/system/stk-daemon.service": UNIT}
+    return Package("stk-daemon", version, postinst=DAEMON, files=files)
+
+
+def build_sources(work: Path) -> Path:
+    """All states of the source, each in a directory of its own; `key` is what the nodes trust."""
+    ours, stranger, tree = Key(work / "keys"), Key(work / "stranger"), work / "tree"
+    held = Package("stk-held", "1.1")
+    states = {
+        "kept": [lock("1.1")],
+        "first": [lock("1.1"), held, daemon("1.0")],
+        "broken": [lock("1.2.1", postinst="echo the disk of the test is upside down >&2; exit 1"), held],
+        "mended": [lock("1.3"), held],
+        "restart": [lock("1.3"), held, daemon("1.1")],
+        "vanishing": [Package("stk-large", "1.1"), Package("stk-lock", "1.4")],
+    }
+    build_suite(
+        tree / "old",
+        "Old",
+        [lock("1.0"), Package("stk-held", "1.0"), daemon("1.0"), Package("stk-large", "1.0")],
+        ours,
+        age=900,
+    )
+    for number, (state, packages) in enumerate(states.items()):
+        build_suite(tree / state, "Debian-Security", packages, ours, age=800 - number)
+    build_suite(tree / "stranger", "Debian-Security", [lock("1.5")], stranger)
+    build_suite(tree / "unsigned", "Debian-Security", [lock("1.5")], None)
+    (tree / "key").write_bytes(ours.public)
+    return tree
+
+
+# Serves the source over HTTP, and goes away in the middle of the larger package.
+VANISHING = """
+import http.server, os
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def copyfile(self, source, output):
+        content = source.read()
+        if "stk-large" in self.path and not os.path.exists("/srv/stk/whole"):
+            output.write(content[:len(content) // 2])
+            output.flush()
+            os._exit(1)
+        output.write(content)
+os.chdir("/srv/stk/vanishing")
+http.server.ThreadingHTTPServer(("127.0.0.1", 8088), Handler).serve_forever()
+"""
+
+
+def serve_over_http(node: Lone) -> None:
+    """Start the source that vanishes on the node itself, and name it as the only one."""
+    text = base64.b64encode(VANISHING.encode()).decode()
+    node.sudo(
+        f"echo {text} | base64 -d > /srv/stk/server.py;"
+        " systemd-run --collect --unit stk-source python3 /srv/stk/server.py;"
+        " echo 'Acquire::http::Proxy::127.0.0.1 \"DIRECT\";' > /etc/apt/apt.conf.d/99stk;"
+        " echo 'deb [signed-by=/srv/stk/key] http://127.0.0.1:8088 ./' > /etc/apt/sources.list.d/stk.list;"
+        " for i in 1 2 3 4 5 6 7 8 9; do ss -ltn | grep -q :8088 && break; sleep 0.2; done"
+    )
+
+
+def prepare(node: Lone, tree: Path) -> None:
+    """Put the sources on the node, install the old packages, and switch Debian's own sources off."""
+    source = "deb [signed-by=/srv/stk/key] file:/srv/stk"
+    script = (
+        "mkdir -p /srv/stk /srv/off;"
+        f" echo {as_text(tree)} | base64 -d | tar xJ -C /srv/stk --no-same-owner;"
+        " chmod -R a+rX /srv/stk; ln -sfn first /srv/stk/current;"
+        " dpkg -i /srv/stk/old/stk-lock*.deb /srv/stk/old/stk-held*.deb;"
+        " mv /etc/apt/sources.list /etc/apt/sources.list.d/* /srv/off/;"
+        f" echo '{source}/current ./' > /etc/apt/sources.list.d/stk.list;"
+        f" echo '{source}/old ./' >> /etc/apt/sources.list.d/stk.list;"
+        f" echo '{source}/kept ./' >> /etc/apt/sources.list.d/stk.list"
+    )
+    placed = node.sudo(script)
+    assert versions(node) == {"stk-lock": "1.0", "stk-held": "1.0"}, placed.stdout + placed.stderr
+
+
+def versions(node: Lone) -> dict[str, str]:
+    """Our packages that are installed, whole or half-way."""
+    shown = node.sudo("dpkg-query -W -f '${Package} ${Version}\\n' 'stk-*'").stdout
+    return dict(line.split() for line in shown.splitlines() if len(line.split()) == 2)
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a run of a playbook said, and the evidence that it fetched, by node."""
+
+    code: int
+    output: str
+    evidence: dict[str, dict[str, Any]]
+
+    def line(self, node: str) -> str:
+        """The summary line of a node."""
+        _, _, summary = self.output.partition("NODES")
+        return next(line for line in summary.splitlines() if line.startswith(f"{node} "))
+
+
+class Fleet:
+    """A canary and a second node, in this order, as one inventory."""
+
+    def __init__(self, canary: Lone, second: Lone, work: Path) -> None:
+        self.canary, self.second, self.work = canary, second, work
+        self.evidence = work / "evidence"
+        self._inventory = work / "inventory.yml"
+        groups = canary.inventory["all"]["children"]["nodes"]["children"]
+        hosts = {}
+        for name, node in {"canary": canary, "second": second}.items():
+            found = node.inventory["all"]["children"]["nodes"]["children"]
+            hosts[name] = next(host for role in found.values() for host in role["hosts"].values())
+        assert groups
+        data = {"all": {"children": {"nodes": {"hosts": hosts}}, "vars": canary.inventory["all"]["vars"]}}
+        self._inventory.write_text(json.dumps(data))
+
+    def serve(self, state: str) -> None:
+        """Both nodes' source in another state."""
+        for node in (self.canary, self.second):
+            assert node.sudo(f"ln -sfn {state} /srv/stk/current").returncode == 0
+
+    def play(self, playbook: str, *options: str, **variables: Any) -> Played:
+        """Run the playbook over both nodes, one after the other, inside of the window."""
+        given = {
+            "patching_window": OPEN_NOW,
+            "patching_timezone": "Etc/UTC",
+            "patching_index_minutes": 0,
+            "patching_evidence": str(self.evidence),
+            "patch_batches": [1, "100%"],
+            **variables,
+        }
+        before = set(self.evidence.glob("*"))
+        argv = [sys.executable, "-m", "ansible", "playbook", "-i", str(self._inventory)]
+        argv += [f"playbooks/{playbook}.yml", "-e", json.dumps(given), *options]
+        environment = {**ansible_environment(), "ANSIBLE_NOCOLOR": "1"}
+        environment.pop("STOCKADE_PROGRESS", None)
+        done = subprocess.run(
+            argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+        evidence = {
+            file.stem: json.loads(file.read_text())
+            for run in set(self.evidence.glob("*")) - before
+            for file in run.glob("*.json")
+        }
+        return Played(done.returncode, done.stdout + done.stderr, evidence)
+
+
+def records(node: Lone) -> list[str]:
+    """Names of the runs that the node has evidence of, the oldest first."""
+    return sorted(node.sudo("ls /var/lib/stockade/patching 2>/dev/null").stdout.split())
