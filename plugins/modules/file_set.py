@@ -65,8 +65,15 @@ def _current(path: str) -> str | None:
 
 
 def _stage(module: AnsibleModule, entry: dict[str, Any]) -> str:
-    """Write the new text beside nothing that reads it, and let the declared command judge it."""
-    handle, staged = tempfile.mkstemp(prefix="file_set-", dir=module.tmpdir)
+    """Write the new text beside nothing that reads it, and let the declared command judge it.
+
+    A judge may be confined to its own directories (AppArmor lets chronyd read /etc/chrony and no
+    directory of root's), so what is judged lies beside its target, under a hidden name that no drop-in reads.
+    """
+    home, name = os.path.split(entry["path"])
+    beside = bool(entry["validate"]) and os.path.isdir(home) and not module.check_mode
+    handle, staged = tempfile.mkstemp(prefix=f".{name}.file_set-", dir=home if beside else module.tmpdir)
+    module.add_cleanup_file(staged)
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         stream.write(entry["content"])
     if entry["validate"]:

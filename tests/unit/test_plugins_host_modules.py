@@ -50,6 +50,16 @@ def test_a_check_shows_the_difference_and_writes_nothing(tmp_path):
     assert (tmp_path / "a").read_text() == "old\n"
 
 
+def test_a_confined_judge_finds_the_new_text_in_its_own_directory(tmp_path):
+    judge = tmp_path / "judge"
+    judge.write_text(f'#!/bin/sh\n[ "${{1%/*}}" = {tmp_path}/etc ] && grep -q new "$1"\n')
+    judge.chmod(0o755)
+    (tmp_path / "etc").mkdir()
+    said = _run("file_set", files=[_file(tmp_path / "etc/a", validate=f"{judge} %s")])
+    assert said.get("changed_paths") == [str(tmp_path / "etc/a")], said
+    assert [path.name for path in (tmp_path / "etc").iterdir()] == ["a"]
+
+
 def test_one_refused_file_leaves_the_whole_set_as_it_was(tmp_path):
     files = [_file(tmp_path / "a"), _file(tmp_path / "b", validate="grep -q old %s")]
     said = _run("file_set", files=files)
