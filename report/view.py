@@ -118,7 +118,10 @@ def arrange(report: Report, past: Sequence[history.Entry] = ()) -> View:
     details = _details(report, entries, large)
     by_control = {detail.control.id: detail for detail in details}
     counts = report.counts()
-    urgent = [entry for status in OPEN for entry in entries if entry.result.status is status]
+    urgent = sorted(
+        (entry for entry in entries if entry.result.status in OPEN),
+        key=lambda entry: _need(entry.result, by_control),
+    )
     return View(
         tiles=[(status, counts[status]) for status in URGENCY],
         layers=_tallies(details, lambda control: (control.layer,)),
@@ -187,6 +190,12 @@ def _waived(report: Report, entries: list[Entry]) -> list[Waived]:
         for key, members in groups.items()
     ]
     return sorted(found, key=lambda waived: waived.waiver.expires)
+
+
+def _need(result: Result, by_control: dict[str, Detail]) -> tuple[int, int]:
+    """What is read first: the status, then the severity."""
+    severity = by_control[result.control].control.severity
+    return URGENCY.index(result.status), SEVERITIES.index(severity)
 
 
 def _status(detail: Detail | None) -> Status | None:

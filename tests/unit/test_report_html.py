@@ -14,7 +14,11 @@ from typing import Any
 import pytest
 
 from report import html
-from report.model import Report, Result, Status, Subject
+from report.clauses import frameworks
+from report.drift import kind
+from report.model import Change, ClauseSummary, FrameworkSummary, Report, Result, Status, Subject
+from report.verdict import OPEN, URGENCY
+from tests.unit import report_proof as proof
 from tests.unit import report_sample as sample
 
 HOSTILE = "</script></style><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}\x1b[2J"
@@ -163,7 +167,8 @@ def test_what_a_hostile_node_says_never_becomes_markup(large: bool, monkeypatch:
         monkeypatch.setattr("report.view.STATIC_RESULTS", 10)
     page = Page(html.render(_hostile()))
     scripts = page.all("script")
-    assert len(scripts) == (2 if large else 1)
+    hostile = _hostile()
+    assert len(scripts) == 1 + (len({r.control for r in hostile.results}) if large else 0)
     assert not page.all("img")
     assert not [a for _, a in page.elements if any(name.startswith("on") for name in a)]
     assert "alert(2)" in page.text()
@@ -195,20 +200,125 @@ def test_a_large_report_carries_every_result_and_writes_out_the_open_ones(
     monkeypatch.setattr("report.view.STATIC_RESULTS", 10)
     report = sample.report()
     page = Page(html.render(report))
-    blob = next(text for tag, text in page.texts if tag == "script" and len(text) > 1000 and "{" not in text)
-    data = json.loads(gzip.decompress(base64.b64decode(blob)))
-    found = Counter(data["statuses"][row[1]][0] for rows in data["controls"] for row in rows)
+    chunks = [read_chunk(text) for tag, text in page.texts if tag == "script" and text.startswith("H4sI")]
+    names = sorted(control.id for control in report.controls)
+    assert len(chunks) == len(names)
+    order = [status.value for status in URGENCY]
+    found = Counter(order[row[1]] for chunk in chunks for row in chunk["rows"])
     assert found == Counter({s.value: n for s, n in report.counts().items() if n})
-    names = [control.id for control in report.controls]
     told = {
-        (sorted(names)[index], *(data["texts"][i] for i in (row[0], *row[2:5])))
-        for index, rows in enumerate(data["controls"])
-        for row in rows
+        (name, *(chunk["texts"][i] for i in (row[0], *row[2:5])))
+        for name, chunk in zip(names, chunks, strict=True)
+        for row in chunk["rows"]
     }
     assert told == {(r.control, r.subject, r.message, r.evidence, r.test) for r in report.results}
     listed = Counter(a["data-status"] for a in page.all("li") if "data-status" in a)
     counts = report.counts()
     assert listed == {s.value: counts[s] for s in (Status.FAIL, Status.ERROR, Status.MANUAL)}
+
+
+def read_chunk(text: str) -> Any:
+    return json.loads(gzip.decompress(base64.b64decode(text)))
+
+
+def test_the_heat_map_has_the_most_urgent_result_of_every_pair() -> None:
+    report = sample.report(**SMALL, contract=sample.region(counts={"edge": 60}))
+    page = Page(html.render(report))
+    places = [
+        i for i, (tag, attrs) in enumerate(page.elements) if tag == "script" and attrs.get("id") == "grid"
+    ]
+    assert len(places) == 1
+    nodes, roles, cells = read_chunk(
+        next(t for tag, t in page.texts if tag == "script" and t.startswith("H4sI"))
+    )
+    assert roles == ["edge"]
+    assert len(nodes) == len(cells) == 60
+    columns = sorted(control.id for control in report.controls)
+    shown = {
+        (columns[i], node[0]): URGENCY[int(code)]
+        for node, row in zip(nodes, cells, strict=True)
+        for i, code in enumerate(row)
+        if code != "."
+    }
+    names = {node[0] for node in nodes}
+    assert shown == {(r.control, r.subject): r.status for r in report.results if r.subject in names}
+
+
+def test_a_page_leaves_out_evidence_of_what_held_before_it_grows_beyond_bounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("report.view.STATIC_RESULTS", 10)
+    monkeypatch.setattr("report.packing.MOST_EVIDENCE", 500)
+    base = sample.report(**SMALL)
+    results = tuple(
+        r.model_copy(update={"evidence": f"{i} {r.evidence}"}) for i, r in enumerate(base.results)
+    )
+    page = Page(html.render(base.model_copy(update={"results": results})))
+    chunks = [read_chunk(text) for tag, text in page.texts if tag == "script" and text.startswith("H4sI")]
+    left_out = {
+        s
+        for chunk in chunks
+        for row in chunk["rows"]
+        if "Left out" in chunk["texts"][row[3]]
+        for s in [row[1]]
+    }
+    assert left_out
+    assert not left_out & {URGENCY.index(s) for s in OPEN}
+
+
+def test_a_clause_is_proven_only_when_all_of_its_controls_are() -> None:
+    passed, failed, skipped = Status.PASS, Status.FAIL, Status.NOT_APPLICABLE
+    known = {
+        "a": passed,
+        "b": failed,
+        "w": Status.WAIVED,
+        "n": skipped,
+        "m": Status.MANUAL,
+        "e": Status.ERROR,
+    }
+    expected = {
+        ("a",): "proven", ("a", "n"): "proven", ("n",): "not applicable", ("a", "w"): "waived",
+        ("a", "b"): "open",
+        ("m",): "open", ("e", "a"): "open", ("a", "gone"): "unproven", ("w", "gone"): "unproven",
+        ("b", "gone"): "open", ("gone",): "unproven", (): "uncovered",
+    }  # fmt: skip
+    clauses = [ClauseSummary(id=str(i), section="", title="", controls=c) for i, c in enumerate(expected)]
+    clauses.append(ClauseSummary(id="r", section="", title="", reason="the provider's"))
+    listed = FrameworkSummary(id="f", title="F", version="1", clauses=tuple(clauses))
+    judged = frameworks([listed], known.get)[0]
+    assert [clause.state for clause in judged.clauses] == [*expected.values(), "reasoned"]
+    assert sum(judged.counts.values()) == len(clauses)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "meaning"),
+    [
+        (Status.PASS, Status.FAIL, "worse"),
+        (Status.PASS, Status.WAIVED, "worse"),
+        (Status.WAIVED, Status.FAIL, "worse"),
+        (Status.ERROR, Status.FAIL, "worse"),
+        (Status.FAIL, Status.PASS, "better"),
+        (Status.FAIL, Status.WAIVED, "changed"),
+        (Status.FAIL, Status.NOT_APPLICABLE, "changed"),
+        (Status.PASS, None, "gone"),
+        (None, Status.ERROR, "new and open"),
+        (None, Status.PASS, "new"),
+    ],
+)
+def test_a_change_is_called_what_it_means(before: Status | None, after: Status | None, meaning: str) -> None:
+    assert kind(Change(control="c", subject="s", before=before, after=after, since=sample.STARTED)) == meaning
+
+
+def test_frameworks_drift_trend_procedures_and_risks_are_on_the_page() -> None:
+    report = proof.report()
+    text = Page(html.render(report, proof.history(report))).text()
+    for framework in report.frameworks:
+        assert all(clause.title in text for clause in framework.clauses)
+    assert all(change.subject in text for change in report.changes)
+    assert "10 open results now, 58 on 2026-02-18" in text
+    assert "the evidence expired on 2026-03-05" in text
+    assert sample.waiver().risk in text
+    assert "5 days left" in text
 
 
 def test_a_fleet_shares_columns_and_the_sums_are_true() -> None:
