@@ -76,6 +76,7 @@ class Draft:
     detection: Detection = field(default_factory=Detection)
     dns: Dns = field(default_factory=Dns)
     transit: str = "peering"
+    procedures: str = ""
     names: dict[str, frozenset[str]] = field(default_factory=dict)
     kinds: frozenset[str] = frozenset()
     broken: frozenset[str] = frozenset()
