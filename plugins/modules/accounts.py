@@ -11,12 +11,15 @@ description:
   - Automation accounts belong to the image; they are only let in (group) and freed from password ageing,
     which would lock out a login that has no password to change.
   - Root's password is locked, an empty password is locked, homes are closed to others, service accounts lose
-    their shells.
+    their shells and passwords.
+  - Keys are exactly the list's, also those of the image's account; without any listed they stay as they are.
 options:
   login: {type: str, required: true, description: The account of this very connection; it is never closed.}
   login_group: {type: str, required: true, description: Group that sshd lets in.}
   admin_group: {type: str, required: true, description: Group that may become root.}
   people: {type: list, elements: dict, default: [], description: See the role users.}
+  image_account: {type: str, default: admin, description: The account that I(keys) open.}
+  keys: {type: list, elements: str, default: [], description: Keys of the image's account; exactly these.}
   automation: {type: list, elements: str, default: [], description: Names of automation accounts.}
   shells_allowed: {type: list, elements: str, default: [], description: Service accounts that keep a shell.}
   ageing: {type: dict, required: true, description: Days for passwords - max min warn inactive.}
@@ -37,6 +40,7 @@ PEOPLE_FILE = "/var/lib/stockade/people.json"
 NOLOGIN = "/usr/sbin/nologin"
 SHELLS = ("/bin/sh", "/bin/bash", "/bin/dash", "/usr/bin/sh", "/usr/bin/bash", "/usr/bin/dash")
 FIRST_PERSON, NOBODY = 1000, 65534  # Debian: login.defs UID_MIN, and the account that is nobody
+PRIVATE_FILES = (".bash_history", ".netrc")  # CIS Debian Linux 12 1.1, 7.2.10
 NEVER = ""  # an empty field of shadow(5): no limit
 
 
@@ -102,6 +106,8 @@ class Accounts:
                 )
             if self.wanted["login_group"] not in self.member_of(name):
                 self.step(f"{name} may log in", "usermod", "-a", "-G", self.wanted["login_group"], name)
+        if self.wanted["keys"]:
+            self.keys(self.wanted["image_account"], self.wanted["keys"])
 
     def people(self):
         """Everybody on the list, exactly as listed."""
@@ -131,9 +137,27 @@ class Accounts:
                 )
             self.keys(name, person.get("keys") or [])
 
+    def connection_stays(self):
+        """The account of this very connection is on the list as somebody who may come again."""
+        for person in self.wanted["people"]:
+            if person["name"] != self.wanted["login"]:
+                continue
+            expires = str(person.get("expires") or "")
+            if expires and date.fromisoformat(expires) <= date.today():
+                self.refuse(f"{person['name']} expires on {expires}", "give it a later day")
+            if not person.get("keys"):
+                self.refuse(f"{person['name']} has no key", "name the key that it logs in with")
+
+    def refuse(self, what, fix):
+        """End before anything is done: the last login would be gone."""
+        self.module.fail_json(
+            msg=f"users_people: {what}; it is the account of this very connection, and closing it would lock "
+            f"you out; {fix}, or connect as somebody else first"
+        )
+
     def keys(self, name, keys):
         """The account's keys are exactly the list's."""
-        text = "".join(f"{key.strip()}\n" for key in keys).encode()
+        text = "".join(f"{key.strip()}\n" for key in dict.fromkeys(keys)).encode()
         try:
             account = pwd.getpwnam(name)
         except KeyError:  # check mode: not made yet
@@ -239,17 +263,68 @@ class Accounts:
             service = 0 < entry.pw_uid < FIRST_PERSON and entry.pw_name not in self.wanted["shells_allowed"]
             if service and entry.pw_shell in SHELLS:
                 self.step(f"{entry.pw_name} has no shell", "usermod", "-s", NOLOGIN, entry.pw_name)
+            if service and has_password(self.shadow().get(entry.pw_name, [""])[0]):
+                self.step(f"password of {entry.pw_name} is locked", "usermod", "-L", entry.pw_name)
+
+    def dates(self):
+        """A last change of a password that lies ahead, or is 0, would refuse even a login by key."""
+        today = (date.today() - date(1970, 1, 1)).days
+        for name, fields in self.shadow().items():
+            changed = int(fields[1]) if fields[1].isdigit() else None
+            must_change = changed == 0 and name in self.wanted["automation"]
+            if changed is not None and (changed > today or must_change):
+                self.step(
+                    f"password of {name} counts from today", "chage", "-d", date.today().isoformat(), name
+                )
+
+    def memberships(self):
+        """Nobody reads the hashes through a group."""
+        for name in grp.getgrnam("shadow").gr_mem:
+            self.step(f"{name} leaves the group shadow", "gpasswd", "-d", name, "shadow")
+
+    def own_files(self):
+        """What a person's shell reads is written by that person only."""
+        for entry in pwd.getpwall():
+            if not (entry.pw_uid == 0 or FIRST_PERSON <= entry.pw_uid < NOBODY) or not os.path.isdir(
+                entry.pw_dir
+            ):
+                continue
+            for item in os.scandir(entry.pw_dir):
+                if item.name.startswith(".") and item.is_file(follow_symlinks=False):
+                    closed = 0o177 if item.name in PRIVATE_FILES else 0o133
+                    if stat.S_IMODE(item.stat(follow_symlinks=False).st_mode) & closed:
+                        self.step(
+                            f"{item.path} is closed",
+                            "chmod",
+                            f"u-x,go-{'rwx' if closed == 0o177 else 'wx'}",
+                            item.path,
+                        )
+
+    def shells(self, path="/etc/shells"):
+        """`nologin` in the list of shells would let services take such an account for a person's."""
+        with open(path, encoding="utf-8") as file:
+            lines = file.readlines()
+        kept = [line for line in lines if not line.strip().endswith("/nologin")]
+        if kept != lines:
+            self.done.append("nologin is no shell to choose")
+            if not self.module.check_mode:
+                node.put_file(path, "".join(kept).encode(), 0o644, 0, 0)
 
     def run(self):
         """Everything, in the order in which one thing needs the other."""
         self.known = {entry.pw_name for entry in pwd.getpwall()}
         self.named = {person["name"] for person in self.wanted["people"]}
+        self.connection_stays()
         self.groups()
         self.automation()
         self.people()
         self.leavers()
+        self.dates()
         self.passwords()
         self.homes_and_shells()
+        self.memberships()
+        self.own_files()
+        self.shells()
         return {
             "changed": bool(self.done),
             "done": self.done,
@@ -267,6 +342,9 @@ def main():
             "admin_group": {"type": "str", "required": True},
             "people": {"type": "list", "elements": "dict", "default": []},
             "automation": names,
+            "image_account": {"type": "str", "default": "admin"},
+            # Public, and named so that Ansible does not take them for secrets.
+            "keys": {**names, "no_log": False},
             "shells_allowed": names,
             "ageing": {"type": "dict", "required": True},
         },

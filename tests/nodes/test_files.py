@@ -160,3 +160,11 @@ def test_old_password_hashes_are_read_by_root_only(rights):
     """pam_pwhistory keeps hashes of former passwords there."""
     assert "/etc/security/opasswd" in rights
     assert looser(rights, "/etc/security/opasswd", 0o600) == ""
+
+
+@pytest.mark.control("STK-FIL-014")
+def test_what_everybody_is_shown_at_a_login_is_changed_by_root_only(host):
+    paths = "/etc/motd /etc/issue /etc/issue.net /etc/shells"
+    rows = [line.split() for line in host.run(f"stat -L -c '%n %U %G %a' {paths}").stdout.splitlines()]
+    assert len(rows) == 4, rows
+    assert [row for row in rows if row[1:3] != ["root", "root"] or int(row[3], 8) & ~0o644] == []

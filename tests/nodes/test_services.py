@@ -10,13 +10,27 @@ import pytest
 
 from tests.nodes import handshakes
 
+# Clients without encryption, second time services and the like; servers by the number of CIS Debian 12 1.1.
 UNWANTED = {
-    "apport", "avahi-daemon", "cups", "cups-daemon", "dnsmasq", "ftp", "inetutils-inetd",
-    "inetutils-telnet", "inetutils-telnetd", "isc-dhcp-server", "ldap-utils", "nfs-kernel-server", "nis",
-    "ntp", "ntpdate", "ntpsec", "openbsd-inetd", "popularity-contest", "prelink", "rpcbind", "rsh-client",
-    "rsh-redone-client", "rsh-server", "samba", "slapd", "snmpd", "systemd-timesyncd", "talk", "talkd",
-    "telnet", "telnetd", "tftp-hpa", "tftpd-hpa", "tnftp", "vsftpd", "xinetd", "xserver-common", "ypserv",
+    "apport", "ftp", "inetutils-telnet", "ldap-utils", "nis", "ntp", "ntpdate", "ntpsec", "prelink",
+    "popularity-contest", "rsh-client", "rsh-redone-client", "systemd-timesyncd", "talk", "telnet",
+    "tftp-hpa", "tnftp",
 }  # fmt: skip
+SERVERS = {
+    "2.1.1": {"autofs"}, "2.1.2": {"avahi-daemon"}, "2.1.3": {"isc-dhcp-server", "kea-dhcp4-server"},
+    "2.1.4": {"bind9"}, "2.1.5": {"dnsmasq"}, "2.1.6": {"vsftpd"}, "2.1.7": {"slapd"},
+    "2.1.8": {"dovecot-core"},
+    "2.1.9": {"nfs-kernel-server"}, "2.1.10": {"ypserv"}, "2.1.11": {"cups", "cups-daemon"},
+    "2.1.12": {"rpcbind"}, "2.1.13": {"rsync"}, "2.1.14": {"samba"}, "2.1.15": {"snmpd"},
+    "2.1.16": {"tftpd-hpa"}, "2.1.17": {"squid"}, "2.1.19": {"xinetd"},
+    "2.1.20": {"xserver-common", "xserver-xorg-core"},
+    "others": {"inetutils-inetd", "inetutils-telnetd", "openbsd-inetd", "rsh-server", "rsh-redone-server",
+               "talkd", "telnetd", "gdm3"},
+}  # fmt: skip
+WEB_SERVERS = {"apache2", "nginx"}  # 2.1.18: where the intent lets nobody but administrators in
+MAIL_PORTS = {25, 465, 587}
+# The highest score of `systemd-analyze security` (0 is closed, 10 is open) of services that we shape.
+EXPOSURE = {"chrony.service": 3.0, "stockade-sudo-records.service": 1.5}
 INSTALLED = "dpkg-query --show --showformat '${db:Status-Status} ${Package}\\n'"
 UNNEEDED = (
     "avahi-daemon.service|bluetooth.service|cups.service|debug-shell.service|nfs-server.service|rpcbind.service|"
@@ -56,35 +70,80 @@ def mounts(host):
     return {row[1]: set(row[3].split(",")) for row in rows}
 
 
-@pytest.mark.control("STK-SVC-001")
-def test_packages_that_no_node_should_carry_are_gone(host):
+@pytest.fixture(scope="module")
+def installed(host):
+    """Names of all packages that left anything on the node."""
     shown = host.check_output(INSTALLED).splitlines()
-    here = {line.split()[1] for line in shown if not line.startswith("not-installed")}
-    assert here & UNWANTED == set()
-    # Without this the check would also pass on a node whose packages nobody has chosen.
-    needed = {"chrony", "libpam-pwquality", "nftables", "sudo", "unattended-upgrades"}
-    assert needed - here == set()
+    return {line.split()[1] for line in shown if not line.startswith("not-installed")}
 
 
-@pytest.mark.control("STK-SVC-002")
-def test_every_listening_socket_is_in_the_intent(host, node, region):
-    """Beyond loopback a node listens where the firewall intent names its role, and nowhere else."""
-    flows = region["intent"]["flows"]
-    mine = {
+@pytest.fixture(scope="module")
+def declared(node, region):
+    """What the firewall intent lets reach this node's role: {(protocol, port)}."""
+    return {
         (flow["protocol"], flow["port"])
-        for flow in flows
+        for flow in region["intent"]["flows"]
         if flow["target"]["kind"] == "role" and flow["target"]["name"] == node["role"]
     }
-    unexplained = []
+
+
+@pytest.fixture(scope="module")
+def listening(host):
+    """Sockets that listen beyond loopback: (protocol, port, address, process)."""
+    found = []
     for line in host.check_output("ss -H -t -u -l -n -p").splitlines():
         fields = line.split()
         address, _, port = fields[4].rpartition(":")
         bare = address.strip("[]").split("%")[0]
-        if bare not in ("*", "") and ipaddress.ip_address(bare).is_loopback:
-            continue
-        if (fields[0], int(port)) not in mine | DHCP_CLIENT:
-            unexplained.append(f"{fields[0]} {fields[4]} {fields[-1]}")
-    assert unexplained == []
+        if bare in ("*", "") or not ipaddress.ip_address(bare).is_loopback:
+            found.append((fields[0], int(port), fields[4], fields[-1]))
+    assert found, "not even sshd listens: nothing was looked at"
+    return found
+
+
+@pytest.mark.control("STK-SVC-001")
+def test_packages_that_no_node_should_carry_are_gone(installed):
+    assert installed & UNWANTED == set()
+    # Without this the check would also pass on a node whose packages nobody has chosen.
+    needed = {"chrony", "libpam-modules", "libpam-pwquality", "libpam-runtime", "nftables", "sudo"}
+    assert (needed | {"unattended-upgrades"}) - installed == set()
+
+
+@pytest.mark.control("STK-SVC-013")
+def test_servers_that_no_node_needs_are_not_installed(installed, declared):
+    here = {number: sorted(names & installed) for number, names in SERVERS.items() if names & installed}
+    assert here == {}
+    serves = {port for protocol, port in declared if protocol == "tcp"} - {22}
+    assert serves or not installed & WEB_SERVERS, "a web server that nobody may reach"
+    assert "openssh-server" in installed, "the list of packages could not be read"
+
+
+@pytest.mark.control("STK-SVC-002")
+def test_every_listening_socket_is_in_the_intent(declared, listening):
+    """Beyond loopback a node listens where the firewall intent names its role, and nowhere else."""
+    explained = declared | DHCP_CLIENT
+    assert [row for row in listening if row[:2] not in explained] == []
+
+
+@pytest.mark.control("STK-SVC-014")
+def test_no_mail_is_taken_from_others(listening):
+    assert [row for row in listening if row[0] == "tcp" and row[1] in MAIL_PORTS] == []
+
+
+@pytest.mark.control("STK-SVC-015")
+def test_scheduled_jobs_run(units):
+    """cron where it is installed, and systemd's timers, which carry our own jobs."""
+    assert units.get("cron.service", "enabled") == "enabled"
+    assert units.get("stockade-sudo-records.timer") == "enabled"
+
+
+@pytest.mark.control("STK-SVC-016")
+def test_services_that_we_shape_are_closed_in(host):
+    """systemd's own score of each, 0 to 10; what a service may not do, a fault in it cannot do either."""
+    said = host.run(f"systemd-analyze security --no-pager {' '.join(EXPOSURE)}")
+    scores = dict(re.findall(r"exposure level for (\S+): ([0-9.]+)", said.stdout))
+    assert {unit: float(score) for unit, score in scores.items() if float(score) > EXPOSURE[unit]} == {}
+    assert set(scores) == set(EXPOSURE), said.stderr
 
 
 @pytest.mark.control("STK-SVC-003")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 
 CIPHERS = {"aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"}
@@ -31,9 +33,17 @@ def sshd(host):
 
 
 @pytest.fixture(scope="module")
-def for_users(host):
-    """What root and the automation account get, Match blocks included."""
-    return {user: settings_of(host, f"-C user={user},host=x,addr=192.0.2.1") for user in ("root", "admin")}
+def for_users(host, region):
+    """What whoever may come from wherever gets, Match blocks included: {"user address": settings}."""
+    shells = [row.split(":") for row in host.check_output("getent passwd").splitlines()]
+    people = {row[0] for row in shells if row[6].endswith("sh") and int(row[2]) >= 1000}
+    ranges = [str(block) for site in region["sites"].values() for block in site["ranges"]]
+    sources = {"192.0.2.1", *(str(next(ip_network(block).hosts())) for block in ranges)}
+    cases = [(user, source) for user in sorted({"root", "admin", *people}) for source in sorted(sources)]
+    return {
+        f"{user} {source}": settings_of(host, f"-C user={user},host=x,addr={source},laddr=192.0.2.2,lport=22")
+        for user, source in cases[:40]
+    }
 
 
 def one(settings, key):
@@ -58,7 +68,7 @@ def test_nobody_logs_in_with_a_password(sshd, for_users):
 @pytest.mark.control("STK-SSH-002")
 def test_root_does_not_log_in(sshd, for_users):
     assert one(sshd, "permitrootlogin") == "no"
-    assert one(for_users["root"], "permitrootlogin") == "no"
+    assert [who for who, settings in for_users.items() if one(settings, "permitrootlogin") != "no"] == []
 
 
 @pytest.mark.control("STK-SSH-003")
@@ -209,3 +219,41 @@ def test_a_weak_client_is_turned_away_by_the_running_server(host, sshd):
 def test_logins_pass_the_account_rules_of_pam(host, sshd):
     assert one(sshd, "usepam") == "yes"
     assert "pam_unix" in host.run("grep -hE '^account' /etc/pam.d/common-account").stdout
+
+
+@pytest.mark.control("STK-SSH-020")
+def test_no_host_key_lies_about_that_is_not_offered(host, sshd):
+    private = host.run("ls /etc/ssh/ssh_host_*_key").stdout.split()
+    assert private
+    assert set(private) - set(sshd["hostkey"]) == set()
+    public = host.run("stat -c '%n %U %a' /etc/ssh/ssh_host_*_key.pub").stdout.splitlines()
+    assert public
+    loose = [line for line in public if line.split()[1] != "root" or int(line.split()[2], 8) & 0o133]
+    assert loose == []
+
+
+@pytest.mark.control("STK-SSH-021")
+def test_nobody_gets_other_terms_than_everybody(sshd, for_users):
+    """A Match block, of whatever file, would show up for the user or the address that it names."""
+    differing = {
+        f"{who}: {key}": (sshd.get(key), values)
+        for who, settings in for_users.items()
+        for key, values in settings.items()
+        if sshd.get(key) != values
+    }
+    assert differing == {}
+    assert one(sshd, "authenticationmethods") == "publickey"
+    assert sshd.get("authorizedkeysfile") == [".ssh/authorized_keys"]
+    assert sshd.get("authorizedkeyscommand") == ["none"]
+
+
+@pytest.mark.control("STK-SSH-022")
+def test_ssh_started_here_speaks_modern_algorithms_only(host):
+    answer = host.run("ssh -G stockade.invalid")
+    assert answer.rc == 0, answer.stderr
+    found = dict(line.partition(" ")[::2] for line in answer.stdout.splitlines())
+    assert set(found["ciphers"].split(",")) <= CIPHERS
+    assert set(found["kexalgorithms"].split(",")) <= KEX
+    assert [mac for mac in found["macs"].split(",") if "-etm@" not in mac] == []
+    assert not set(found["hostkeyalgorithms"].split(",")) & WEAK_KEYS
+    assert (found["forwardagent"], found["stricthostkeychecking"]) in (("no", "ask"), ("no", "true"))

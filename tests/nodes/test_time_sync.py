@@ -35,7 +35,10 @@ def test_no_second_time_service_runs(host):
     units = "systemd-timesyncd ntp ntpsec ntpd openntpd"
     states = dict(zip(units.split(), host.run(f"systemctl is-active {units}").stdout.split(), strict=True))
     assert {name for name, state in states.items() if state not in ("inactive", "unknown")} == set()
-    assert host.run("systemctl is-active chrony").stdout.strip() == "active"
+    assert host.run("systemctl is-active chrony; systemctl is-enabled chrony").stdout.split() == [
+        "active",
+        "enabled",
+    ]
 
 
 @pytest.mark.control("STK-TIM-004")

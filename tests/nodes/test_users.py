@@ -193,6 +193,9 @@ def test_passwords_are_long_and_mixed(facts):
     assert int(rules.get("minlen", 0)) >= 14
     assert int(rules.get("minclass", 0)) == 4
     assert (rules.get("dictcheck"), rules.get("enforcing")) == ("1", "1")
+    assert int(rules.get("difok", 0)) >= 2
+    assert 1 <= int(rules.get("maxrepeat", 0)) <= 3
+    assert 1 <= int(rules.get("maxsequence", 0)) <= 3
     assert "enforce_for_root" in rules
 
 
@@ -257,6 +260,7 @@ def test_passwords_are_hashed_by_yescrypt(facts, accounts):
     assert len(unix) == 1
     assert "yescrypt" in unix[0]
     assert "use_authtok" in unix[0], "a password that the quality check never saw"
+    assert not [argument for argument in unix[0] if argument.startswith("remember")], "pwhistory remembers"
     for _, module, arguments in stack(facts.auth, "auth"):
         assert "nullok" not in arguments, module
     assert [a.name for a in accounts.values() if opens(a) and not a.password.startswith("$y$")] == []
