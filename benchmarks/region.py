@@ -25,6 +25,7 @@ from testinfra.host import Host
 from twin import account, demo, ledger, machines
 from twin.progress import Progress
 from verify.fleet import read_contract, read_fleet
+from verify.inventories import read_inventory
 from verify.session import Reach
 
 CHECKS = 100
@@ -70,7 +71,7 @@ def measure(stack: str) -> list[Row]:
 def lookups(stack: str) -> list[Row]:
     """The same look-ups over our channel and over testinfra's own ssh backend, on one node."""
     home = ledger.build() / "twin"
-    fleet = read_fleet(read_contract(demo.contract_path(stack)), home / "inventory.yml")
+    fleet = read_fleet(read_contract(demo.contract_path(stack)), read_inventory(home / "inventory.yml"))
     node = next(iter(fleet.nodes))
     reach = Reach(fleet)
     plain = testinfra.get_host(f"ssh://{node}", ssh_config=str(home / "ssh_config"), sudo=True)

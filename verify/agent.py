@@ -1,8 +1,8 @@
 """Runs on the node, as root, for one verification: reads commands from stdin, answers on stdout.
 
 Sent over the channel as text, so it uses the standard library only and works with any Python 3 of the node.
-One request:  >II  length of the command, seconds it may take;  then the command (for /bin/sh).
-One answer:   >4siBII  mark, exit status, flag, length of stdout, length of stderr;  then both.
+One request:  >4sII  its mark, length of the command, seconds it may take;  then the command (for /bin/sh).
+One answer:   >4siBII  the request's mark, exit status, flag, length of stdout, length of stderr;  then both.
 Flags: 0 complete, 1 the command took too long, 2 the command said too much (both: it was ended).
 """
 
@@ -15,7 +15,6 @@ import sys
 import time
 from typing import BinaryIO
 
-MARK = b"STK1"
 LIMIT = 8 * 1024 * 1024
 GRACE = 0.5  # a daemon that a command left behind may hold its stdout open for ever
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -68,15 +67,15 @@ def run(command: bytes, seconds: int) -> "tuple[int, int, bytes, bytes]":
 def serve(requests: "BinaryIO", answers: "BinaryIO") -> None:
     """Answer until the other side closes."""
     while True:
-        head = requests.read(8)
-        if len(head) < 8:
+        head = requests.read(12)
+        if len(head) < 12:
             return
-        length, seconds = struct.unpack(">II", head)
+        mark, length, seconds = struct.unpack(">4sII", head)
         try:
             status, flag, out, err = run(requests.read(length), seconds)
         except OSError as error:
             status, flag, out, err = 126, 0, b"", str(error).encode()
-        answers.write(struct.pack(">4siBII", MARK, status, flag, len(out), len(err)) + out + err)
+        answers.write(struct.pack(">4siBII", mark, status, flag, len(out), len(err)) + out + err)
         answers.flush()
 
 

@@ -24,6 +24,7 @@ BOOTSTRAP = (
     "exec(r.read(int(r.readline())),{'__name__':'__main__','NONCE':n})"
 )
 BANNER_LIMIT = 64 * 1024
+PATIENCE = 5.0  # the agent keeps a command's limit; this much more is for an agent that does not
 HEAD = struct.Struct(">4siBII")
 
 
@@ -57,6 +58,7 @@ class Channel:
         self._process: subprocess.Popen[bytes] | None = None
         self._said: bytes = b""  # the last of stderr: why ssh gave up
         self._fault: str | None = None
+        self._ahead = bytearray()  # read and not yet asked for: head and answer mostly come in one piece
 
     def open(self) -> None:
         """Start the agent; returns when it has answered. Harmless when open."""
@@ -85,18 +87,24 @@ class Channel:
         self.open()
         seconds = seconds or self._command_seconds
         data = command.encode() if isinstance(command, str) else command
-        deadline = (
-            time.monotonic() + seconds + 5
-        )  # the agent keeps the limit; this one is for an agent that does not
-        self._write(struct.pack(">II", len(data), seconds) + data, deadline)
+        deadline = time.monotonic() + seconds + PATIENCE
+        if self._ahead:
+            self._give_up("the node said more than it was asked for")
+        asked = secrets.token_bytes(4)  # an answer that nobody asked for cannot know it
+        self._write(struct.pack(">4sII", asked, len(data), seconds) + data, deadline)
         mark, status, flag, out, err = HEAD.unpack(self._read(HEAD.size, deadline))
-        if mark != agent.MARK or out + err > agent.LIMIT + 2 * 65536:
+        if mark != asked or out + err > agent.LIMIT + 2 * 65536:
             self._give_up("the node answered out of turn or with garbage")
         answer = Answer(status, self._read(out, deadline), self._read(err, deadline))
         if flag:
             why = f"took longer than {seconds} s" if flag == 1 else f"answered more than {agent.LIMIT} bytes"
             raise CommandFault(f"the command {why} and was ended: {data.decode(errors='replace')[:200]}")
         return answer
+
+    @property
+    def fault(self) -> str:
+        """Why the node cannot be spoken with any more; "" while it can."""
+        return self._fault or ""
 
     def close(self) -> None:
         """End the channel; harmless when closed."""
@@ -144,10 +152,11 @@ class Channel:
                 self._give_up("the connection ended")
 
     def _read(self, size: int, deadline: float) -> bytes:
-        data = bytearray()
-        while len(data) < size:
-            data += self._read_some(size - len(data), deadline)
-        return bytes(data)
+        while len(self._ahead) < size:
+            self._ahead += self._read_some(1 << 16 if size <= 1 << 16 else 1 << 20, deadline)
+        data = bytes(self._ahead[:size])
+        del self._ahead[:size]
+        return data
 
     def _read_some(self, most: int, deadline: float) -> bytes:
         """At least one byte and at most this many."""

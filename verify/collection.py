@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -87,9 +87,9 @@ def _leave_to_higher_profiles(
 
 def _compare(fleet: Fleet, judgement: Judgement) -> None:
     for name in fleet.missing:
-        judgement.fault(f"{name} is expected by the region contract and missing in the inventory")
+        judgement.fault(f"{name} is expected by {fleet.expected_by} and missing in the inventory")
     for name in fleet.extra:
-        judgement.fault(f"{name} is in the inventory and unknown to the region contract: nobody verifies it")
+        judgement.fault(f"{name} is in the inventory and unknown to {fleet.expected_by}: nobody verifies it")
 
 
 def _is_empty_set(item: pytest.Item) -> bool:
@@ -118,5 +118,7 @@ def _subject(item: pytest.Item, contract: dict[str, Any], fleet: Fleet) -> Subje
     callspec = getattr(item, "callspec", None)
     for value in callspec.params.values() if callspec is not None else ():
         if isinstance(value, Resource):
-            return Subject(id=value.id, kind="resource", group=value.kind, facts=value.facts)
+            people = value.kind == "procedure"
+            kind: Literal["procedure", "resource"] = "procedure" if people else "resource"
+            return Subject(id=value.id, kind=kind, group=value.kind, facts=value.facts)
     return Subject(id=f"account/{contract['account']}", kind="resource", group="account")

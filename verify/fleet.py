@@ -5,8 +5,10 @@ The expected nodes never come from the inventory: a node that somebody forgot to
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from verify.channel import BOOTSTRAP
 SCHEMA = "stockade/region/1"
 _SSH = ("ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=5")
 _SSH_QUIET = ("-o", "ServerAliveCountMax=3", "-o", "LogLevel=ERROR")
+# A connection of its own: as somebody's master, its end would take other people's sessions along.
+_SSH_ALONE = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Fleet:
     argv: dict[str, list[str]]
     missing: tuple[str, ...]
     extra: tuple[str, ...]
+    expected_by: str = "the region contract"
 
 
 def read_contract(path: Path | None) -> dict[str, Any]:
@@ -41,7 +46,8 @@ def read_contract(path: Path | None) -> dict[str, Any]:
     try:
         contract = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise Fault(f"--region {path}: {error}", rule, fix) from error
+        said = " ".join(str(error).split())
+        raise Fault(f"--region {path}: {said}", rule, fix) from error
     if not isinstance(contract, dict) or contract.get("schema") != SCHEMA:
         raise Fault(f"--region {path} is no {SCHEMA} document", rule, fix)
     nodes = contract.get("nodes")
@@ -58,23 +64,48 @@ def read_contract(path: Path | None) -> dict[str, Any]:
     return contract
 
 
-def read_fleet(contract: dict[str, Any], inventory: Path | None) -> Fleet:
-    """Join the contract's nodes with the inventory's hosts (a host's name, or its `stockade_node`, is the
-    node's name).
+def read_fleet(
+    contract: dict[str, Any],
+    found: Mapping[str, dict[str, Any]] | None,
+    expected_by: str = "the region contract",
+) -> Fleet:
+    """Join the contract's nodes with the inventory's hosts (`verify.inventories.read_inventory`).
 
     Without an inventory every node is reached at its address as `admin`, by the caller's own ssh
     configuration.
     """
     nodes = {node["name"]: node for node in sorted(contract["nodes"], key=lambda node: str(node["name"]))}
-    if inventory is None:
+    if found is None:
         found = {
             name: {"ansible_host": node["address"], "ansible_user": "admin"} for name, node in nodes.items()
         }
-    else:
-        found = _read_inventory(inventory)
     argv = {name: channel_argv(variables) for name, variables in found.items() if name in nodes}
     missing = tuple(name for name in nodes if name not in found)
-    return Fleet(nodes, argv, missing, tuple(sorted(set(found) - set(nodes))))
+    return Fleet(nodes, argv, missing, tuple(sorted(set(found) - set(nodes))), expected_by)
+
+
+def choose(fleet: Fleet, pattern: str | None) -> list[str]:
+    """Names of the nodes that `--nodes` means: names, patterns or server roles, with commas between them.
+
+    Raises Fault for a word that matches no node.
+    """
+    chosen: set[str] = set()
+    for word in (pattern or "*").split(","):
+        found = {
+            name
+            for name, node in fleet.nodes.items()
+            if fnmatch.fnmatchcase(name, word.strip()) or node["role"] == word.strip()
+        }
+        if not found:
+            known = ", ".join(fleet.nodes)
+            part = "" if word == pattern else f": {word}"
+            raise Fault(
+                f"--nodes {pattern}{part} matches no node",
+                f"the region expects {known}",
+                "correct the pattern",
+            )
+        chosen |= found
+    return [name for name in fleet.nodes if name in chosen]
 
 
 def channel_argv(variables: dict[str, Any]) -> list[str]:
@@ -88,7 +119,7 @@ def channel_argv(variables: dict[str, Any]) -> list[str]:
         return remote
     if user != "root":
         remote = ["sudo", "-n", "--", *remote]
-    argv = [*_SSH, *_SSH_QUIET]
+    argv = [*_SSH, *_SSH_QUIET, *_SSH_ALONE]
     for key in ("ansible_ssh_common_args", "ansible_ssh_extra_args"):
         argv += shlex.split(str(variables.get(key) or ""))
     for option, key in (
@@ -99,39 +130,3 @@ def channel_argv(variables: dict[str, Any]) -> list[str]:
         if variables.get(key):
             argv += [option, str(variables[key])]
     return [*argv, str(variables.get("ansible_host") or variables["inventory_hostname"]), shlex.join(remote)]
-
-
-def _read_inventory(path: Path) -> dict[str, dict[str, Any]]:
-    """Every host's variables, read by Ansible itself: static files, executables and group_vars all count."""
-    if not path.exists():
-        raise Fault(
-            f"--inventory {path} does not exist",
-            "nodes are reached as the inventory says",
-            "make the inventory",
-        )
-    # Imported here: 0.3 s, needed only when nodes are verified.
-    from ansible.errors import AnsibleError  # noqa: PLC0415
-    from ansible.inventory.manager import InventoryManager  # noqa: PLC0415
-    from ansible.parsing.dataloader import DataLoader  # noqa: PLC0415
-    from ansible.template import Templar  # noqa: PLC0415
-    from ansible.vars.manager import VariableManager  # noqa: PLC0415
-
-    loader = DataLoader()
-    found: dict[str, dict[str, Any]] = {}
-    try:
-        inventory = InventoryManager(loader=loader, sources=[str(path)])
-        manager = VariableManager(loader=loader, inventory=inventory)
-        for host in inventory.get_hosts():
-            variables = manager.get_vars(host=host, include_hostvars=False)
-            templar = Templar(loader=loader, variables=variables)
-            values = {key: templar.template(variables[key]) for key in variables if _is_connection(key)}
-            found[str(values.get("stockade_node") or host.name)] = values
-    except AnsibleError as error:
-        raise Fault(
-            f"--inventory {path}: {error}", "it is an Ansible inventory", "correct the inventory"
-        ) from error
-    return found
-
-
-def _is_connection(key: str) -> bool:
-    return key.startswith("ansible_") or key in ("stockade_node", "inventory_hostname")

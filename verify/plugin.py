@@ -9,7 +9,6 @@ Exit codes: 0 every control passes, is waived or not applicable; 1 a control fai
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import os
 import sys
@@ -27,11 +26,13 @@ from report import history, junit, summary
 from report.model import Report, Status
 from verify import accepted
 from verify.collection import check_items, expand_nodes
-from verify.fleet import Fleet, read_contract, read_fleet
+from verify.fleet import Fleet, choose, read_contract, read_fleet
+from verify.inventories import read_inventory
 from verify.judgement import Judgement
 from verify.outcome import as_data, judge
 from verify.progress import Progress
 from verify.session import Reach, run_session
+from verify.stated import Unstated, contract_of, expected_names
 from verify.subjects import Resource
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,19 +44,21 @@ class State:
 
     def __init__(self, config: pytest.Config) -> None:
         option = config.option
-        self.contract = read_contract(option.region)
+        found = read_inventory(option.inventory, option.limit) if option.inventory else None
+        self.stated = option.region is None
+        self.contract = contract(option, found)
         self.catalogue = load_catalogue(option.controls)
         self.judgement = Judgement(
             self.contract, self.catalogue, load_waivers(option.controls, self.catalogue)
         )
-        self.fleet: Fleet = read_fleet(self.contract, option.inventory)
-        self.names = [name for name in self.fleet.nodes if fnmatch.fnmatchcase(name, option.nodes or "*")]
-        if not self.names:
-            known = ", ".join(self.fleet.nodes)
-            raise Fault(
-                f"--nodes {option.nodes} matches no node",
-                f"the region expects {known}",
-                "correct the pattern",
+        self.fleet: Fleet = read_fleet(
+            self.contract, found, "the caller" if self.stated else "the region contract"
+        )
+        self.names = choose(self.fleet, option.nodes)
+        if self.stated:
+            self.judgement.remarks.append(
+                f"no region contract: {len(self.fleet.nodes)} nodes were expected as stated; what a contract "
+                "would say of them is not applicable"
             )
         if option.remark:
             self.judgement.remarks.append(option.remark)
@@ -65,7 +68,19 @@ class State:
             self.results.unlink(missing_ok=True)
         self.reach = Reach(self.fleet)
         self.progress = Progress(sys.stderr)
+        self.deselected = 0
         self.report: Report | None = None
+
+
+def contract(option: Any, found: dict[str, dict[str, Any]] | None) -> dict[str, Any]:
+    """The region contract, or what `--expect` and the inventory say without one. Raises Fault."""
+    if option.region is not None and option.expect is not None:
+        raise Fault(
+            "--expect beside --region", "the region contract says which nodes are expected", "drop one"
+        )
+    if option.region is not None or found is None:
+        return read_contract(option.region)
+    return contract_of(expected_names(option.expect), found, option.inventory)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -75,7 +90,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--results", type=Path, default=ROOT / "build/report/results.json", help="where results.json goes"
     )
-    group.addoption("--nodes", metavar="PATTERN", help="only nodes whose name matches, e.g. 'edge-*'")
+    group.addoption("--nodes", metavar="WORDS", help="only these: names, patterns, roles, e.g. 'edge-*,app'")
+    group.addoption("--expect", metavar="NAMES", help="without --region: the nodes that have to be there")
+    group.addoption("--limit", metavar="PATTERN", help="only these hosts of the inventory, as for Ansible")
     group.addoption("--aws-env", type=Path, help="file of AWS_… variables, e.g. build/twin/aws.env")
     group.addoption(
         "--controls", type=Path, default=ROOT, help="folder that holds controls/ (default: this repository)"
@@ -91,6 +108,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Wrong use ends here with one line and exit code 2."""
     option = config.option
+    _take_over_xdist(option)
     if option.help or option.version or option.markers or option.showfixtures:
         return None
     try:
@@ -100,6 +118,18 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         print(f"error: {fault}", file=sys.stderr)
         return fault.code
     return None
+
+
+def _take_over_xdist(option: Any) -> None:
+    """`-n 2`: two nodes side by side, by our own workers.
+
+    xdist would start every worker anew, each with its own channels to all nodes, and judge in each of them.
+    """
+    wanted = getattr(option, "numprocesses", None)
+    if wanted is None and getattr(option, "dist", "no") == "no":
+        return
+    option.at_once = wanted if isinstance(wanted, int) else os.cpu_count() or 1
+    option.numprocesses, option.dist, option.tx = None, "no", []
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -140,13 +170,16 @@ def _read_environment(path: Path | None) -> None:
 @pytest.fixture(scope="session")
 def region(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The region contract (docs/contracts.md section 3)."""
-    return _state(request.config).contract
+    state = _state(request.config)
+    return Unstated(state.contract, "no region contract, so it") if state.stated else state.contract
 
 
 @pytest.fixture(scope="session")
 def node(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The expected node as the region contract describes it: name, role, tier, zone, address …"""
-    return _state(request.config).fleet.nodes[request.param]
+    state = _state(request.config)
+    found = state.fleet.nodes[request.param]
+    return Unstated(found, "the inventory") if state.stated else found
 
 
 @pytest.fixture(scope="session")
@@ -167,6 +200,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     check_items(items, state.contract, state.fleet, state.catalogue, state.judgement)
 
 
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Whatever left tests out (-k, --lf, another plug-in): the run is no proof of the whole."""
+    if items and STATE in items[0].config.stash:
+        _state(items[0].config).deselected += len(items)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     state = _state(session.config)
@@ -178,6 +217,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         "--nodes": option.nodes,
     }
     reasons = [f"{key} {value}" for key, value in narrow.items() if value]
+    if state.deselected and not reasons:
+        reasons.append(f"{state.deselected} deselected tests")
     reasons += [arg for arg in session.config.args if not Path(arg.split("::")[0]).is_dir() or "::" in arg]
     if reasons:
         state.judgement.narrowed = True
@@ -205,7 +246,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
             f"{session.testsfailed} error(s) during collection: a broken suite proves nothing"
         )
     state = _state(session.config)
-    if session.config.option.tbstyle == "short":
+    if session.config.option.tbstyle in ("short", "auto"):
         # The summary and the report carry message and evidence; a trace through our own code helps nobody.
         session.config.option.tbstyle = "no"
     if session.items:

@@ -11,6 +11,7 @@ import pytest
 from testinfra.host import Host
 
 from report.model import Status
+from verify.announcing import Announcements, slim
 from verify.backend import open_host
 from verify.channel import Channel, ChannelFault
 from verify.evidence import Recorder
@@ -30,23 +31,29 @@ class Reach:
         self.recorder = Recorder()
         self._fleet = fleet
         self._hosts: dict[str, Host] = {}
-        self._channels: list[Channel] = []
+        self._channels: dict[str, Channel] = {}
 
     def host(self, name: str) -> Host:
         """The node's Host; raises ChannelFault when it is out of reach."""
         if name not in self._fleet.argv:
-            raise ChannelFault(f"{name} is expected by the region contract and missing in the inventory")
+            who = self._fleet.expected_by
+            raise ChannelFault(f"{name} is expected by {who} and missing in the inventory")
         if name not in self._hosts:
             channel = Channel(self._fleet.argv[name])
-            self._channels.append(channel)
+            self._channels[name] = channel
             self._hosts[name] = open_host(name, channel, self.recorder)
         return self._hosts[name]
 
+    def lost(self, name: str) -> str:
+        """Why the node cannot be spoken with any more; "" while it can, and for the region."""
+        channel = self._channels.get(name)
+        return channel.fault if channel is not None else ""
+
     def close(self) -> None:
         """Close every channel."""
-        for channel in self._channels:
+        for channel in self._channels.values():
             channel.close()
-        self._channels, self._hosts = [], {}
+        self._channels, self._hosts = {}, {}
 
 
 def run_session(
@@ -58,7 +65,7 @@ def run_session(
     for item in session.items:
         groups.setdefault(group_of(item), []).append(item)
     names = sorted(groups, key=lambda name: (name == REGION, name))
-    reports: dict[str, list[pytest.TestReport]] = {name: [] for name in names}
+    announced = Announcements(session, names)
     shown.begin({name: len(groups[name]) for name in names})
     for name, message in _messages(session, names, groups, reach, seconds):
         if isinstance(message, str):
@@ -68,14 +75,12 @@ def run_session(
         if "unreachable" in message:
             _close_group(name, groups[name], message["unreachable"], judgement)
             continue
-        report = session.config.hook.pytest_report_from_serializable(config=session.config, data=message)
-        reports[name].append(report)
-        if outcome := getattr(report, "stockade", None):
-            judgement.take(report.nodeid, outcome)
+        if outcome := message.pop("stockade", None):
+            judgement.take(message["nodeid"], outcome)
             shown.result(name, Status(outcome["status"]))
+        announced.keep(name, message)
     if _forks(session):  # reports that were made in this process have been announced already
-        for report in (report for name in names for report in reports[name]):
-            session.config.hook.pytest_runtest_logreport(report=report)
+        announced.make()
     shown.close()
 
 
@@ -142,6 +147,9 @@ def _run_group(
     try:
         for item, after in zip(items, [*items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+            if lost := reach.lost(name):  # nothing more can be read: the rest need not try
+                send({"unreachable": f"{name} was lost: {lost}"})
+                return
     finally:
         session.config.pluginmanager.unregister(relay)
         with contextlib.suppress(ChannelFault):
@@ -158,7 +166,7 @@ class _Relay:
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
-        self._send(data)
+        self._send(slim(data))
 
 
 def _close_group(name: str, items: list[pytest.Item], reason: str, judgement: Judgement) -> None:

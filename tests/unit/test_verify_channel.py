@@ -57,7 +57,7 @@ def test_a_daemon_that_keeps_the_output_open_does_not_hold_the_answer(channel: C
 
 def test_an_answer_out_of_turn_ends_the_channel() -> None:
     head = "import sys;r=sys.stdin.buffer;n=bytes.fromhex(r.readline().decode());r.read(int(r.readline()));"
-    lie = "w=sys.stdout.buffer;w.write(b'welcome'+n);w.flush();r.read(8);"
+    lie = "w=sys.stdout.buffer;w.write(b'welcome'+n);w.flush();r.read(12);"
     lie += "w.write(b'GARBAGE'*10);w.flush();r.read(1)"
     channel = Channel([sys.executable, "-I", "-u", "-c", head + lie])
     with pytest.raises(ChannelFault, match="out of turn or with garbage"):
@@ -112,7 +112,8 @@ def test_evidence_is_bounded_and_keeps_what_decided() -> None:
     assert "command 49" in recorder.text() and "earlier reads left out" in recorder.text()
 
 
-def test_verification_cannot_change_an_account() -> None:
+def test_verification_cannot_change_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STOCKADE_TODAY", raising=False)
     account = Account("ap-south-1", Recorder())
     with pytest.raises(ValueError, match="verification changes nothing"):
         account.read("ec2", "terminate_instances", InstanceIds=["i-1"])

@@ -35,7 +35,15 @@ class Bench:
     waivers: list[dict[str, Any]] = field(default_factory=list)
     results: dict[str, Any] = field(default_factory=dict)
 
-    def run(self, tests: str, *arguments: str, fork: bool = False) -> pytest.RunResult:
+    def run(
+        self,
+        tests: str,
+        *arguments: str,
+        fork: bool = False,
+        region: bool = True,
+        inventory: Path | None = None,
+    ) -> pytest.RunResult:
+        """One run; `fork` in a process of its own with workers, `region` with the contract."""
         home = self.pytester.path
         (home / "conftest.py").write_text('pytest_plugins = ["verify.plugin"]\n')
         (home / "suite").mkdir(exist_ok=True)
@@ -43,7 +51,8 @@ class Bench:
         self._write_contract(home)
         self._write_catalogue(home)
         out = home / "results.json"
-        files = ["--region", str(home / "region.json"), "--inventory", str(home / "inventory.yml")]
+        files = ["--region", str(home / "region.json")] if region else []
+        files += ["--inventory", str(inventory or home / "inventory.yml")]
         files += ["--controls", str(home), "--results", str(out)]
         given = [*files, *arguments, *([] if fork else ["--at-once", "0"])]
         given += [] if any(Path(a).exists() for a in arguments) else [str(home / "suite")]

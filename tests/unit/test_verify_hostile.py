@@ -1,0 +1,175 @@
+"""A node that lies, drips, floods or breaks down costs its own results, in bounded time and little memory."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import pytest
+
+from tests.unit import verify_bench
+from tests.unit.verify_bench import GOOD, Bench, hostile
+from verify.channel import BOOTSTRAP, Channel, ChannelFault, CommandFault
+
+pytest_plugins = ["pytester"]
+bench = verify_bench.bench  # the fixture
+
+# Takes the agent off the wire, says the nonce, then does what the case says.
+HEAD = (
+    "import sys,time,struct,os;r=sys.stdin.buffer;w=sys.stdout.buffer;n=bytes.fromhex(r.readline().decode());"
+    "r.read(int(r.readline()));w.write(n);w.flush();"
+    "\ndef ask():\n global m;h=r.read(12);m=h[:4];return r.read(struct.unpack('>II',h[4:])[0])\n"
+    "def say(b):\n w.write(b);w.flush()\n"
+    "def head(out,err,status=0,flag=0):\n return struct.pack('>4siBII',m,status,flag,out,err)\n"
+)
+LIES = {
+    "more is announced than ever comes": ("ask();say(head(5,0)+b'ab');r.read(1)", "did not answer in time"),
+    "less is announced than comes": ("ask();say(head(2,0)+b'abcdef');ask()", "said more than it was asked"),
+    "four gigabytes are announced": ("ask();say(head(2**32-1,0))", "out of turn or with garbage"),
+    "both lengths together are too much": ("ask();say(head(8*2**20,8*2**20))", "out of turn"),
+    "the connection ends in the middle": ("ask();say(head(9,0)+b'abc');os._exit(0)", "the connection ended"),
+    "it ends inside the head": ("ask();say(head(9,0)[:7]);os._exit(0)", "the connection ended"),
+    "an answer drips": (
+        "ask();say(head(99,0))\nwhile 1: say(b'x');time.sleep(.05)",
+        "did not answer in time",
+    ),
+    "an answer comes unasked": ("m=b'STK1';say(head(2,0)+b'ok');ask();r.read(1)", "out of turn"),
+    "an answer comes twice": (
+        "ask();say(head(2,0)+b'ok');say(head(2,0)+b'ok');ask();r.read(1)",
+        "more than|out of turn",
+    ),
+    "it hangs and listens no more": ("time.sleep(60)", "did not answer in time"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("verify.channel.PATIENCE", 0.5)
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_lying_channel_ends_with_one_sentence_in_time(lie: str) -> None:
+    program, said = LIES[lie]
+    channel = Channel([sys.executable, "-I", "-u", "-c", HEAD + program])
+    started = time.monotonic()
+    with pytest.raises(ChannelFault, match=said):
+        for _ in range(3):
+            channel.run("true", seconds=1)
+    assert time.monotonic() - started < 6
+    assert channel.fault and "\n" not in channel.fault
+    with pytest.raises(ChannelFault):
+        channel.run("true")
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ("import sys,time;sys.stdout.write('Welcome!\\n'*500);sys.stdout.flush();", None),
+        ("import sys;sys.stderr.write('Authorized use only\\n'*5000);sys.stderr.flush();", None),
+        ("import os;os.environ['LC_ALL']='tr_TR.ISO-8859-9';os.environ['PYTHONIOENCODING']='utf-16';", None),
+        ("import sys;sys.exit('bash: python3: command not found');", "python3: command not found"),
+        ("import time;time.sleep(60);", "did not answer in time"),
+        ("import sys,time\nwhile 1: sys.stdout.write('.');sys.stdout.flush();time.sleep(.05)\n", "in time"),
+    ],
+)
+def test_what_comes_before_the_agent_is_noise_or_the_end(before: str, said: str | None) -> None:
+    channel = Channel([sys.executable, "-I", "-u", "-c", before + BOOTSTRAP], connect_seconds=2)
+    if said is None:
+        assert channel.run("echo caf\u00e9; ls /nowhere", seconds=5).stdout == "caf\u00e9\n".encode()
+        channel.close()
+        return
+    with pytest.raises(ChannelFault, match=said):
+        channel.open()
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        # 50 background jobs: stands for a node that starts processes without end; they are gone afterwards
+        ("for i in $(seq 50); do sleep 86.75 & done; sleep 86.75", "took longer than 1 s"),
+        ("trap '' TERM HUP INT; sleep 86.75", "took longer than 1 s"),
+        ("while :; do printf x; sleep 0.02; done", "took longer than 1 s"),
+        ("cat /dev/urandom >&2", "answered more than"),
+    ],
+)
+def test_a_command_that_never_ends_is_ended_and_the_next_one_runs(command: str, answer: str) -> None:
+    channel = Channel([sys.executable, "-I", "-u", "-c", BOOTSTRAP])
+    with pytest.raises(CommandFault, match=answer):
+        channel.run(command, seconds=1)
+    assert channel.run("pgrep -fc '[s]leep 86.75'").stdout.strip() == b"0"
+    channel.close()
+
+
+@pytest.mark.parametrize(("limit", "least"), [("NPROC", 0), ("FSIZE", 0), ("NOFILE", 6)])
+def test_a_node_without_resources_fails_the_command_and_not_the_channel(limit: str, least: int) -> None:
+    """No process (as after a fork bomb), no room on the disk, no descriptor left."""
+    imports = "import os,resource,select,signal,struct,subprocess,time,typing;"
+    user = "os.setuid(65534);" if limit == "NPROC" else ""  # root is exempt from that limit
+    prepare = f"{imports}{user}resource.setrlimit(resource.RLIMIT_{limit},({least},{least}));"
+    channel = Channel([sys.executable, "-I", "-u", "-c", prepare + BOOTSTRAP])
+    answers = [channel.run("echo x > /tmp/stockade-full; cat /nowhere | cat; exit 3") for _ in range(3)]
+    assert all(answer.rc not in (0, 3) for answer in answers), answers
+    channel.close()
+
+
+def test_the_agent_needs_neither_disk_nor_environment() -> None:
+    """It runs from memory, on a read-only system, with an empty environment."""
+    channel = Channel(["env", "-i", sys.executable, "-I", "-u", "-c", BOOTSTRAP])
+    assert channel.run("echo $HOME $LC_ALL").stdout == b"/root C\n"
+    channel.close()
+
+
+def test_flooding_nodes_cost_little_memory_and_only_their_own_results(bench: Bench) -> None:
+    """The whole run has 600 MB of address space a process, and a flood on each channel."""
+    for number in range(4):
+        name = f"flood-a-{number}"
+        bench.nodes.append((name, "app"))
+        bench.hosts[name] = hostile(bench, name, FLOOD.format(python=sys.executable))
+    big = """
+    @pytest.mark.control("STK-SSH-001")
+    def test_big(host):
+        assert "never" in host.run("head -c 8000000 /dev/zero").stdout
+    """
+    bench.pytester.path.joinpath("limit.py").write_text(
+        "import resource; resource.setrlimit(resource.RLIMIT_AS, (600 * 2**20, 600 * 2**20))\n"
+    )
+    assert bench.run(GOOD + big, "-p", "limit", fork=True).ret == 3
+    found = {(r["subject"], r["test"].split("::")[-1].split("[")[0]): r for r in bench.results["results"]}
+    assert found["app-a-1", "test_good"]["status"] == "pass"
+    assert found["app-a-1", "test_big"]["status"] == "fail", found["app-a-1", "test_big"]
+    red = {r["status"] for (node, _), r in found.items() if node.startswith("flood")}
+    assert red <= {"fail", "error"}, "the first answer is well formed and wrong, the rest is lost"
+    assert (bench.pytester.path / "results.json").stat().st_size < 200_000
+
+
+FLOOD = """exec {python} -c '
+import struct, sys
+read, write = sys.stdin.buffer, sys.stdout.buffer
+nonce = bytes.fromhex(read.readline().decode())
+read.read(int(read.readline()))
+write.write(nonce)
+write.flush()
+mark = read.read(12)[:4]
+write.write(struct.pack(">4siBII", mark, 0, 0, 8 << 20, 0))
+while True:
+    write.write(bytes(1 << 20))
+'"""
+
+
+def test_a_lost_node_is_not_asked_again(bench: Bench) -> None:
+    """Whatever is left of its tests is closed at once, each with the reason."""
+    dying = HEAD.replace('"', "'") + "ask();say(head(5,0)+b'good\\n');ask();os._exit(0)"
+    script = bench.pytester.path / "dying.py"
+    script.write_text(dying)
+    bench.hosts["edge-a-1"] = hostile(bench, "dying", f"exec {sys.executable} {script}")
+    bench.controls |= {f"STK-SSH-{n:03d}": ["nodes"] for n in range(2, 40)}
+    tests = "".join(
+        GOOD.replace("001", f"{n:03d}").replace("test_good", f"test_{n:03d}") for n in range(1, 40)
+    )
+    assert bench.run(tests).ret == 3
+    mine = [r for r in bench.results["results"] if r["subject"] == "edge-a-1"]
+    assert [r["status"] for r in mine] == ["pass", *["error"] * 38]
+    assert {r["message"] for r in mine[1:]} == {"edge-a-1 was lost: the connection ended"} | {
+        mine[1]["message"]
+    }
+    assert bench.statuses("app-a-1") == ["pass"] * 39

@@ -1,0 +1,52 @@
+"""What pytest itself is told of reports that were made in other processes: little, and in a stable order."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any
+
+import pytest
+
+LONGREPR = 20_000
+_Message = dict[str, Any]
+
+
+def slim(data: _Message) -> _Message:
+    """A serialised report without what a node's answer may have blown up: it crosses a pipe and is kept."""
+    long = data.get("longrepr")
+    if len(json.dumps(long, default=str)) > LONGREPR:
+        crash = long.get("reprcrash") if isinstance(long, dict) else None
+        text = crash["message"] if crash else str(long)
+        data = {**data, "longrepr": f"{text[:LONGREPR]} …"}
+    sections = [(name, text[:LONGREPR]) for name, text in data.get("sections", [])[:10]]
+    return {**data, "sections": sections, "keywords": {}}
+
+
+class Announcements:
+    """Keeps the reports of each group, packed, and hands them to pytest's own plug-ins in the end.
+
+    A hundred nodes are tens of thousands of reports: as objects they would need more than all their results.
+    """
+
+    def __init__(self, session: pytest.Session, names: list[str]) -> None:
+        self._config = session.config
+        self._kept: dict[str, list[bytes]] = {name: [] for name in names}
+        # Good setups and teardowns interest JUnit's own writer only.
+        self._all = bool(getattr(session.config.option, "xmlpath", None))
+
+    def keep(self, name: str, message: _Message) -> None:
+        """Keep one report of a group."""
+        if self._all or message["when"] == "call" or message["outcome"] != "passed":
+            self._kept[name].append(zlib.compress(json.dumps(message).encode(), 1))
+
+    def make(self) -> None:
+        """Tell pytest's plug-ins, group by group."""
+        hook = self._config.hook
+        for kept in self._kept.values():
+            for packed in kept:
+                data = json.loads(zlib.decompress(packed))
+                if isinstance(data["longrepr"], list):  # a skip: path, line, reason; JSON knows no tuples
+                    data["longrepr"] = tuple(data["longrepr"])
+                report = hook.pytest_report_from_serializable(config=self._config, data=data)
+                hook.pytest_runtest_logreport(report=report)
