@@ -291,12 +291,12 @@ class Accounts:
                 continue
             for item in os.scandir(entry.pw_dir):
                 if item.name.startswith(".") and item.is_file(follow_symlinks=False):
-                    closed = 0o177 if item.name in PRIVATE_FILES else 0o133
+                    closed = 0o177 if item.name in PRIVATE_FILES else 0o137
                     if stat.S_IMODE(item.stat(follow_symlinks=False).st_mode) & closed:
                         self.step(
                             f"{item.path} is closed",
                             "chmod",
-                            f"u-x,go-{'rwx' if closed == 0o177 else 'wx'}",
+                            "u-x,go-rwx" if closed == 0o177 else "u-x,g-wx,o-rwx",
                             item.path,
                         )
 

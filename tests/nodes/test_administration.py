@@ -125,7 +125,7 @@ def test_what_a_shell_reads_is_written_by_its_owner_only(host, rows):
     assert [name for _, name, _, _ in found if name in (".rhosts", ".shosts", ".forward")] == []
     wrong = []
     for home, name, owner, mode in found:
-        closed = 0o177 if name in (".netrc", ".bash_history") else 0o133
+        closed = 0o177 if name in (".netrc", ".bash_history") else 0o137
         if int(mode, 8) & closed or owner not in (homes[home], "root"):
             wrong.append(f"{home}/{name} {owner} {mode}")
     assert wrong == []

@@ -20,7 +20,7 @@ PARTS = {
     "auth": "cat /etc/pam.d/common-auth",
     "account": "cat /etc/pam.d/common-account /etc/pam.d/sshd",
     "password": "cat /etc/pam.d/common-password",
-    "pwquality": "cat /etc/security/pwquality.conf /etc/security/pwquality.conf.d/*.conf",
+    "pwquality": "cat /etc/security/pwquality.conf /etc/security/pwquality.conf.d/*.conf 2>/dev/null",
     "faillock": "cat /etc/security/faillock.conf",
     "login_defs": "cat /etc/login.defs",
     "useradd": "useradd -D",
