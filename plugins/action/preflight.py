@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 PROVEN = {("debian", "12"), ("debian", "13")}
@@ -35,6 +36,10 @@ def judge_system(facts: dict[str, Any], wanted: dict[str, Any]) -> tuple[list[st
         if path in ("/", "/var") and free < wanted["min_free_mb"]:
             rule = f"{wanted['min_free_mb']} MB are needed for packages and logs"
             problems.append(f"{free} MB free on {path}; {rule}; make room")
+    for path, free in sorted(facts["free_inodes"].items()):
+        if free < wanted["min_free_inodes"]:
+            rule = f"{wanted['min_free_inodes']} are needed for packages and logs"
+            problems.append(f"{free} inodes free on {path}; {rule}; remove files")
     if not facts["first_boot_over"]:
         problems.append("cloud-init is still running; its changes would come after ours; try again later")
     if not facts["dpkg_free"]:
@@ -57,6 +62,16 @@ def judge_access(facts: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
         )
     if login == "root":
         problems.append("login root; sshd will refuse root; connect as the image's own account with sudo")
+    for path in facts["nologin"]:
+        problems.append(
+            f"{path} is there; nobody but root gets in any more, so this connection is the last one; "
+            "cancel the planned shutdown, or remove the file"
+        )
+    if facts["sshd_refuses"]:
+        problems.append(
+            f"sshd refuses its own files: {facts['sshd_refuses']}; it must be able to start again; "
+            "repair them (host keys: ssh-keygen -A)"
+        )
     networks = wanted["admin_networks"]
     if not networks:
         return [
@@ -108,7 +123,7 @@ def judge(facts: dict[str, Any], wanted: dict[str, Any], now: float) -> tuple[li
 
 
 class ActionModule(ActionBase):
-    """`preflight: {login, allow_groups, login_group, people, automation, admin_networks}`; one trip."""
+    """`preflight: {login, allow_groups, login_group, people, automation, …}`: one trip and one login."""
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Read the node, judge it, fail with every problem at once."""
@@ -131,9 +146,18 @@ class ActionModule(ActionBase):
             "automation_entries": args.get("automation") or [],
             "admin_networks": args.get("admin_networks") or [],
             "min_free_mb": int(args.get("min_free_mb", 500)),
+            "min_free_inodes": int(args.get("min_free_inodes", 5000)),
             "max_skew_seconds": int(args.get("max_skew_seconds", 60)),
         }
         problems, warnings = judge(facts, wanted, time.time())
+        # What is known to be wrong explains itself; a login that fails for another reason is found here.
+        if not problems and (
+            failure := self._login_fails(task_vars or {}, int(args.get("proof_timeout", 20)))
+        ):
+            problems.append(
+                f"{failure}; whoever is in must be able to come again before anything is changed; "
+                f"repair the login of {login} on the node"
+            )
         host = (task_vars or {}).get("inventory_hostname", "node")
         result: dict[str, Any] = {"changed": False, "failed": bool(problems), "problems": problems}
         result["msg"] = (
@@ -141,3 +165,20 @@ class ActionModule(ActionBase):
         )
         result["warnings"] = [f"{host}: {w}" for w in warnings]
         return result
+
+    def _login_fails(self, task_vars: dict[str, Any], timeout: int) -> str:
+        """Why a login of its own does not become root; empty when it does."""
+        action = self._shared_loader_obj.action_loader.get(
+            "prove_access",
+            task=self._task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
+        try:
+            proof = action.prove(task_vars, None, [], timeout)
+        except AnsibleError as error:
+            return str(error)
+        return str(proof["msg"]) if proof.get("failed") else ""

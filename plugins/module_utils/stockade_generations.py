@@ -29,6 +29,8 @@ ACCESS_CRITICAL = (
     "/etc/ssh/sshd_config",
     "/etc/ssh/sshd_config.d",
     "/etc/hosts.allow",
+    "/etc/securetty",
+    "/etc/aliases",
     "/etc/hosts.deny",
     "/etc/pam.d",
     "/etc/security",

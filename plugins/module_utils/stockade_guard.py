@@ -21,9 +21,11 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import sys
 import tarfile
 import time
+from glob import glob
 
 try:
     from ansible.module_utils import stockade_files as files
@@ -45,6 +47,7 @@ PROGRAM = "/usr/local/sbin/stockade-guard"
 BALLAST = 2 * 2**20  # bytes; all access-critical files together are a tenth of it
 ROOM, INODES = 8 * 2**20, 64  # below this no change begins
 WATCH_GRACE = 5  # seconds that the watch leaves to the timer
+SSH, HOST_KEYS = "/etc/ssh", "/run/stockade-host-keys"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -157,6 +160,25 @@ class Guard(Generations):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
 
+    # -- what sshd cannot do without --
+    def keep_host_keys(self):
+        """Copy the host keys to memory while a change waits; no generation holds them, no disk keeps them."""
+        if self.root:
+            return
+        os.makedirs(HOST_KEYS, mode=0o700, exist_ok=True)
+        for path in glob(os.path.join(SSH, "ssh_host_*")):
+            shutil.copy2(path, HOST_KEYS)
+
+    def restore_host_keys(self):
+        """Put host keys back that went away since: without one sshd turns every connection away."""
+        for kept in [] if self.root else glob(os.path.join(HOST_KEYS, "ssh_host_*")):
+            path = os.path.join(SSH, os.path.basename(kept))
+            if os.path.exists(path):
+                continue
+            with open(kept, "rb") as file, contextlib.suppress(OSError):
+                have = os.stat(kept)
+                files.put_file(path, file.read(), have.st_mode & 0o777, 0, 0)
+
     # -- the timed revert --
     def arm(self, number, concern, seconds):
         """From now on the change reverts by itself: after `seconds`, or at the next boot."""
@@ -170,6 +192,7 @@ class Guard(Generations):
         }
         try:
             self.set_ballast()
+            self.keep_host_keys()
             files.write_durably(self.pending_file, json.dumps(pending).encode())
         except OSError as error:
             self._disarm(number)
@@ -187,6 +210,8 @@ class Guard(Generations):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.pending_file)
         self.free_ballast()
+        if not self.root:
+            shutil.rmtree(HOST_KEYS, ignore_errors=True)
         with contextlib.suppress(OSError):
             files.sync_directory(self.home)
         files.run(["systemctl", "stop", f"{timer(number)}.timer"])
@@ -213,6 +238,7 @@ class Guard(Generations):
             if not pending or number not in (None, pending["generation"]):
                 return None
             number = pending["generation"]
+            self.restore_host_keys()
             try:
                 paths = self.restore(number, activate, reopen=True)
             except GuardError as error:

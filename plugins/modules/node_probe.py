@@ -92,6 +92,18 @@ def groups_of(login):
     return sorted(g.gr_name for g in grp.getgrall() if login in g.gr_mem)
 
 
+def inodes(path):
+    """Free inodes; a filesystem that makes them as needed has no number of them and no end."""
+    have = os.statvfs(path)
+    return have.f_ffree if have.f_files else sys.maxsize
+
+
+def sshd_refuses():
+    """What sshd says against its present files and keys; empty when it would start again."""
+    done = subprocess.run(["/usr/sbin/sshd", "-t"], capture_output=True, text=True, timeout=30, check=False)
+    return "" if done.returncode == 0 else (done.stderr.strip() or "it fails")[-200:]
+
+
 def main():
     """Entry point."""
     module = AnsibleModule(
@@ -111,6 +123,9 @@ def main():
         python=list(sys.version_info[:2]),
         connection=connection(),
         groups=groups_of(module.params["login"]),
+        free_inodes={p: inodes(p) for p in ("/", "/var") if os.path.isdir(p)},
+        nologin=[p for p in ("/etc/nologin", "/run/nologin") if os.path.exists(p)],
+        sshd_refuses=sshd_refuses(),
         free_mb={p: shutil.disk_usage(p).free // 2**20 for p in ("/", "/var", "/boot") if os.path.isdir(p)},
         dpkg_free=wait_for(dpkg_free, until),
         first_boot_over=first_boot_over,

@@ -15,6 +15,9 @@ FACTS = {
     "connection": ["172.30.10.5", "50000", "10.20.0.11", "22"],
     "groups": [],
     "free_mb": {"/": 5000, "/var": 5000},
+    "free_inodes": {"/": 500_000, "/var": 500_000},
+    "nologin": [],
+    "sshd_refuses": "",
     "dpkg_free": True,
     "first_boot_over": True,
     "systemd": True,
@@ -30,6 +33,7 @@ WANTED = {
     "automation_entries": [ENTRY],
     "admin_networks": ["172.30.10.0/24", "fd00:30:10::/64"],
     "min_free_mb": 500,
+    "min_free_inodes": 5000,
     "max_skew_seconds": 60,
 }
 
@@ -51,6 +55,9 @@ def test_a_good_node_is_fit():
         ({"systemd": False}, {}, "systemd is not running"),
         ({"python": [3, 7]}, {}, "Python 3.7; 3.9 or newer"),
         ({"free_mb": {"/": 5000, "/var": 90}}, {}, "90 MB free on /var"),
+        ({"free_inodes": {"/": 7, "/var": 9999}}, {}, "7 inodes free on /"),
+        ({"nologin": ["/run/nologin"]}, {}, "/run/nologin is there"),
+        ({"sshd_refuses": "no hostkeys available"}, {}, "sshd refuses its own files: no hostkeys available"),
         ({"dpkg_free": False}, {}, "dpkg is locked"),
         ({"first_boot_over": False}, {}, "cloud-init is still running"),
         ({"clock": 1_800_000_090.0}, {}, "clock is 90 s off"),

@@ -1,8 +1,9 @@
 """Callback of the lock-out tests: looks at the node from outside at marked tasks, or dies at one on purpose.
 
 A look is a login of its own with ssh's command line, so it shares nothing with the code that it judges.
-Environment: STOCKADE_LOOKS (file for one JSON line per case), STOCKADE_SSH (ssh configuration), STOCKADE_NODE;
-STOCKADE_STOP_AT (number of a task; before it the run kills itself, or waits when STOCKADE_STOPPED names a file).
+Environment: STOCKADE_LOOKS (file for one JSON line per case), STOCKADE_SSH (ssh configuration),
+STOCKADE_NODE; STOCKADE_STOP_AT (number of a task; before it the run kills itself, or waits when
+STOCKADE_STOPPED names a file).
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class CallbackModule(CallbackBase):
         self.since = time.monotonic()
         self.number = 0
 
-    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:  # noqa: ARG002
         """Stop before a task, or look after a case."""
         name = str(task.get_name())
         if "Validating arguments" not in name:
@@ -80,7 +81,7 @@ class CallbackModule(CallbackBase):
         Path(os.environ["STOCKADE_STOPPED"]).touch()
         time.sleep(120)
 
-    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:  # noqa: ARG002
         """A failure's own words."""
         self.said.append(
             str(result._result.get("msg") or result._result.get("module_stderr") or result._result)

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.roles.lockout_callback import lockout
-from tests.roles.lockout_cases import Case
+from tests.roles.lockout.callback import lockout
+from tests.roles.lockout.model import Case
 from tests.roles.role_run import ROOT
 from twin.machines import Lone
 from twin.play import ansible_environment
@@ -25,7 +25,7 @@ PUT = "install -m 0644 /dev/stdin {}"
 def environment(node: Lone, **more: str) -> dict[str, str]:
     """The environment of a controller whose steps the lock-out callback watches."""
     found = {**ansible_environment(), "ANSIBLE_ROLES_PATH": str(ROOT / "roles"), "ANSIBLE_NOCOLOR": "1"}
-    found |= {"ANSIBLE_CALLBACK_PLUGINS": f"{HERE / 'lockout_callback'}:{ROOT / 'plugins/callback'}"}
+    found |= {"ANSIBLE_CALLBACK_PLUGINS": f"{HERE / 'callback'}:{ROOT / 'plugins/callback'}"}
     found |= {"ANSIBLE_CALLBACKS_ENABLED": "matched_hosts,lockout"}
     return found | {"STOCKADE_SSH": str(node.ssh_config), "STOCKADE_NODE": node.name} | more
 
@@ -33,7 +33,7 @@ def environment(node: Lone, **more: str) -> dict[str, str]:
 def prepare(node: Lone) -> None:
     """Put the programs of the tests on the node."""
     for name in ("look", "storm"):
-        text = (HERE / f"lockout_{name}.py").read_text()
+        text = (HERE / "on_node" / f"{name}.py").read_text()
         command = [
             "ssh",
             "-F",
@@ -53,7 +53,10 @@ def look(node: Lone, seconds: float = lockout.PATIENCE) -> dict[str, Any]:
 
 def texts(node: Lone, paths: Iterable[str]) -> dict[str, str]:
     """Present texts of files; empty for one that is not there."""
-    reader = "import json,os,sys;print(json.dumps({p:open(p).read() if os.path.exists(p) else '' for p in sys.argv[1:]}))"
+    reader = (
+        "import json,os,sys; "
+        "print(json.dumps({p: open(p).read() if os.path.exists(p) else '' for p in sys.argv[1:]}))"
+    )
     said = node.sudo(f"python3 -c {shlex.quote(reader)} {' '.join(sorted(paths))}")
     assert said.returncode == 0, said.stderr
     found: dict[str, str] = json.loads(said.stdout)
@@ -85,7 +88,7 @@ def tasks(case: Case, now: dict[str, str]) -> list[dict[str, Any]]:
         roled = {"include_role": {"name": case.role}, "vars": {**SHORT, **case.variables}}
         body: dict[str, Any] = {"block": [roled], "rescue": [{"debug": {"msg": "refused or reverted"}}]}
     elif case.preflight:
-        body = {"preflight": case.preflight, **lenient}
+        body = {"preflight": {"proof_timeout": 3, **case.preflight}, **lenient}
     else:
         body = {"guarded_change": change(case, now), **lenient}
     steps = [{"name": f"before: {case.name}", "shell": case.before}] if case.before else []

@@ -1,5 +1,7 @@
 """What a look at the node tells: what waits, what happened last, and a digest of everything that lets in."""
 
+# ruff: noqa: E402, PTH110, PTH113, PTH114, PTH115, PTH123
+
 import hashlib
 import json
 import os
