@@ -75,6 +75,7 @@ def region_contract(  # noqa: PLR0913 - one argument per component of the progra
         "load_balancer_groups": {name: group.id for name, group in network.groups.load_balancers.items()},
         "intent": to_data(intent, {key: _networks6(vpc) for key, vpc in network.vpcs.items()}),
         **_as_stated(settings),
+        **({"procedures": settings.procedures} if settings.procedures else {}),
         **more,
     }
 

@@ -266,6 +266,11 @@ class Settings(Model):
     transit: Literal["peering", "transit_gateway"] = Field(
         default="peering", description="how the VPCs are connected; a transit gateway is priced by the hour"
     )
+    procedures: str = Field(
+        default="",
+        pattern=r"^$|^[A-Za-z0-9][A-Za-z0-9_-]*([./][A-Za-z0-9_-]+)*/?$",
+        description="folder, inside the repository, of the records of what people do; a real account has one",
+    )
 
     def kind_of(self, role: str) -> Kind:
         """What the servers of a role do: as stated, else the role's own name when it is a kind, else app."""

@@ -97,6 +97,7 @@ def _run_suites(stack: str, results: Path, remark: str | None) -> int:
     """Run both suites in a pytest of their own; raises Fault when no results came of it."""
     results.unlink(missing_ok=True)
     suites = ["tests/cloud"] if remark else ["tests/nodes", "tests/cloud"]
+    suites.append("tests/procedures")
     home = ledger.build() / "twin"
     options = [
         "--region",

@@ -113,7 +113,8 @@ class Judgement:
         proven = {control for control, _ in pairs}
         for control in self.catalogue.values():
             area = control.id.split("-")[1]
-            if "region" in areas and area in AREAS["region"] and control.id not in proven:
+            whole = [name for name in ("region", "procedure") if name in areas and area in AREAS[name]]
+            if whole and control.id not in proven:
                 self.fault(f"{control.id} yielded no result: {control.title}")
             if "node" in areas and area in AREAS["node"]:
                 lacking = [n["name"] for n in self.contract["nodes"] if _applies(control, n)]
@@ -148,9 +149,10 @@ def _areas_of(areas: set[str]) -> set[str]:
 
 
 def _scope(areas: set[str]) -> Scope:
-    if areas == {"node"}:
-        return "nodes only"
-    return "region only" if areas == {"region"} else "region and nodes"
+    """Which half of the catalogue was judged; procedures belong to both."""
+    if "node" not in areas:
+        return "region only"
+    return "region and nodes" if "region" in areas else "nodes only"
 
 
 def _subject_order(subject: Subject) -> tuple[bool, str]:
