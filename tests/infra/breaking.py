@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import copy
+import functools
 import json
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,14 @@ def bounds(stack: str) -> Bounds:
 
 
 def plan() -> Plan:
-    return copy.deepcopy(run_of("in-mumbai").planned)
+    """A fresh copy; a pickle is read ten times faster than a deep copy is made, and there are 200 of them."""
+    copied: Plan = pickle.loads(_pickled())
+    return copied
+
+
+@functools.cache
+def _pickled() -> bytes:
+    return pickle.dumps(run_of("in-mumbai").planned)
 
 
 def one(planned: Plan, type_: str, name: str | None = None) -> Planned:

@@ -27,6 +27,15 @@ def default_route(planned: Plan) -> None:
     add("aws:ec2/route:Route", {"destinationCidrBlock": "0.0.0.0/0"}, depends=depends)(planned)
 
 
+def team_under_the_nodes_boundary(planned: Plan) -> None:
+    role, node = (
+        one(planned, "aws:iam/role:Role", "team-platform"),
+        one(planned, "aws:iam/role:Role", "node-edge"),
+    )
+    role["inputs"]["permissionsBoundary"] = node["inputs"]["permissionsBoundary"]
+    role["depends"]["permissionsBoundary"] = node["depends"]["permissionsBoundary"]
+
+
 def second_provider(planned: Plan) -> None:
     planned.append({**one(planned, PROVIDER), "name": "other", "urn": "urn:other"})
 
@@ -158,6 +167,22 @@ BROKEN: list[Broken] = [
         "an open endpoint",
         statement("aws:ec2/vpcEndpoint:VpcEndpoint", **EVERYBODY),
     ),
+    (
+        "grant-wildcard",
+        "a whole service on everything",
+        statement("aws:iam/rolePolicy:RolePolicy", Effect="Allow", Action=["s3:ListBucket", "ec2:*"]),
+    ),
+    (
+        "grant-wildcard",
+        "every change of one kind on everything",
+        statement("aws:iam/rolePolicy:RolePolicy", Effect="Allow", Action="iam:Put*"),
+    ),
+    (
+        "role-bounded",
+        "a team without a boundary",
+        drop("aws:iam/role:Role", "permissionsBoundary", "team-platform"),
+    ),
+    ("team-bounded", "a team under the nodes' boundary", team_under_the_nodes_boundary),
     ("role-bounded", "no boundary", drop("aws:iam/role:Role", "permissionsBoundary", "node-edge")),
     (
         "role-bounded",
