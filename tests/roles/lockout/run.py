@@ -118,3 +118,30 @@ def play(node: Lone, cases: Iterable[Case], name: str = "cases") -> dict[str, di
     (home / f"{name}.log").write_text(done.stdout + done.stderr)
     assert rows.exists(), done.stdout + done.stderr
     return {row["case"]: row for row in map(json.loads, rows.read_text().splitlines())}
+
+
+def ansible(node: Lone, *arguments: str, **more: str) -> tuple[int, str]:
+    """One command of Ansible's; its return code and everything it said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", *arguments],
+        cwd=ROOT, env=environment(node, **more), capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def adhoc(node: Lone, module: str, arguments: dict[str, Any], **more: str) -> tuple[int, str]:
+    """One module, straight."""
+    where = ("-i", str(node.inventory_file), "nodes")
+    return ansible(node, "adhoc", *where, "-m", module, "-a", json.dumps(arguments), **more)
+
+
+def playbook(node: Lone, name: str, inventory: Path) -> tuple[int, str]:
+    """A playbook of the house over another inventory."""
+    return ansible(node, "playbook", "-i", str(inventory), f"playbooks/{name}.yml")
+
+
+def roles_over(node: Lone, inventory: Path, *roles: str, **variables: Any) -> tuple[int, str]:
+    """Roles over another inventory."""
+    book = inventory.with_suffix(".play.yml")
+    book.write_text(json.dumps([{"hosts": "nodes", "gather_facts": False, "roles": list(roles)}]))
+    return ansible(node, "playbook", "-i", str(inventory), str(book), "-e", json.dumps(variables))

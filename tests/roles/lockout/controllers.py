@@ -1,0 +1,92 @@
+"""Controllers that are stopped on purpose, and what they are given to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from tests.roles.lockout import run
+from tests.roles.role_run import ROOT
+
+LIMITS: dict[str, Any] = {"access_guard_revert_after": 8, "access_guard_proof_timeout": 3}
+
+
+def variant(number: int) -> dict[str, Any]:
+    """Good variables that differ from run to run, so that every task has something to change."""
+    person = {"name": "jordan", "keys": [], "expires": f"2099-01-{number % 27 + 1:02}"}
+    return {
+        **LIMITS,
+        "users_people": [person],
+        "users_password_min_length": 14 + number % 5,
+        "ssh_server_max_auth_tries": 2 + number % 3,
+        "local_firewall_log_per_minute": 10 + number % 9,
+    }
+
+
+def shut(node) -> dict[str, Any]:
+    """Firewall variables that leave administration to somebody else; the intent's ssh rules go as well."""
+    here = node.inventory["all"]["children"]["nodes"]["children"]["edge"]["hosts"][node.name]
+    inbound = [entry for entry in here["local_firewall_inbound"] if entry["port"] != 22]
+    return {"local_firewall_admin_networks": ["192.0.2.0/24"], "local_firewall_inbound": inbound, **LIMITS}
+
+
+@contextmanager
+def controller(node, *roles: str, variables: dict[str, Any], **more: str) -> Iterator[subprocess.Popen[str]]:
+    """ansible-playbook as a process group of its own, which is killed as a whole at the end."""
+    book = node.inventory_file.parent / f"{'-'.join(roles)}.yml"
+    book.write_text(json.dumps([{"hosts": "nodes", "gather_facts": False, "roles": list(roles)}]))
+    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(node.inventory_file), str(book)]
+    process = subprocess.Popen(
+        [*command, "-e", json.dumps(variables)],
+        cwd=ROOT,
+        env=run.environment(node, **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_until(condition, seconds: float, what: str) -> None:
+    """Poll until the condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not happen within {seconds} s"
+        time.sleep(0.2)
+
+
+def pending(node) -> dict[str, Any] | None:
+    """The change that waits for its proof."""
+    found: dict[str, Any] | None = json.loads(node.sudo("stockade-guard status").stdout)["pending"]
+    return found
+
+
+def ssh_that_stops(node, number: int, wait: bool) -> tuple[str, Path]:
+    """An ssh for the controller that stops it at its n-th proof: (its path, the file that says so)."""
+    home = node.inventory_file.parent
+    script, count, stopped = home / "ssh-stops", home / "ssh-count", home / "ssh-stopped"
+    stopped.unlink(missing_ok=True)
+    count.write_text("")
+    end = "sleep 120" if wait else "kill -9 0"
+    script.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in *"stockade-guard confirm"*) echo >> {count}\n'
+        f'if [ "$(wc -l < {count})" -ge {number} ]; then touch {stopped}; {end}; fi;; esac\n'
+        'exec ssh "$@"\n'
+    )
+    script.chmod(0o755)
+    return str(script), stopped
