@@ -11,10 +11,11 @@ from pulumi_aws import accessanalyzer, inspector2, macie2, securityhub
 from detection.availability import WITHOUT_MACIE
 from tagging import tags
 
-# Security Hub User Guide, "Standards reference" (read 2026-11). CIS 3.0.0 is the version our controls cite.
+# Security Hub User Guide, "Standards reference" and "CIS AWS Foundations Benchmark in
+# Security Hub CSPM" (read 2026-11): 5.0.0 is the newest version it judges, and the one our filters cite.
 STANDARDS: Mapping[str, str] = {
     "best-practices": "standards/aws-foundational-security-best-practices/v/1.0.0",
-    "cis": "standards/cis-aws-foundations-benchmark/v/3.0.0",
+    "cis": "standards/cis-aws-foundations-benchmark/v/5.0.0",
 }
 SCANNED = ("EC2", "ECR", "LAMBDA", "LAMBDA_CODE")
 # IAM Access Analyzer User Guide, "Unused access" (read 2026-11): days a right may lie unused before it shows.

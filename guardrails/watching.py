@@ -29,7 +29,7 @@ PLANS = frozenset(
 )
 AGENTS = frozenset({"EKS_ADDON_MANAGEMENT", "ECS_FARGATE_AGENT_MANAGEMENT", "EC2_AGENT_MANAGEMENT"})
 SCANNED = frozenset({"EC2", "ECR", "LAMBDA", "LAMBDA_CODE"})
-STANDARDS = ("aws-foundational-security-best-practices/", "cis-aws-foundations-benchmark/")
+STANDARDS = ("aws-foundational-security-best-practices/", "cis-aws-foundations-benchmark/v/5.0.0")
 RUNNING = {
     "enableLogging": True,
     "isMultiRegionTrail": True,

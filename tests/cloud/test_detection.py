@@ -21,7 +21,7 @@ PLANS = {
     *("RDS_LOGIN_EVENTS", "LAMBDA_NETWORK_LOGS", "RUNTIME_MONITORING"),
 }
 AGENTS = {"EKS_ADDON_MANAGEMENT", "ECS_FARGATE_AGENT_MANAGEMENT", "EC2_AGENT_MANAGEMENT"}
-STANDARDS = ("aws-foundational-security-best-practices/", "cis-aws-foundations-benchmark/")
+STANDARDS = ("aws-foundational-security-best-practices/", "cis-aws-foundations-benchmark/v/5.0.0")
 KEPT_DAYS = 180  # CERT-In, Directions of 28 April 2022, (iv)
 OFF = ("InvalidAccessException", "AccessDeniedException", "ResourceNotFoundException")
 

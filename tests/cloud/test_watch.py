@@ -16,7 +16,7 @@ from verify.subjects import Resource
 
 Region = dict[str, Any]
 
-# CIS AWS Foundations Benchmark v3.0.0, 4.1 to 4.15: what each filter has to notice, as CloudTrail names it.
+# CIS AWS Foundations Benchmark v5.0.0, 4.1 to 4.15: what each filter has to notice, as CloudTrail names it.
 CIS = {
     "unauthorized-calls": ("AccessDenied", "UnauthorizedOperation"),
     "sign-in-without-mfa": ("ConsoleLogin", "MFAUsed"),
@@ -216,15 +216,32 @@ def test_abnormal_usage_is_noticed_by_what_is_usual(aws: Account, region: Region
 
 
 @pytest.mark.control("STK-MON-013")
-def test_each_vpn_connection_has_an_alarm_for_its_tunnels(vpn: Resource, aws: Account) -> None:
+def test_each_vpn_connection_has_an_alarm_for_its_tunnels(
+    vpn: Resource, aws: Account, region: Region
+) -> None:
     found = aws.need("cloudwatch", "describe_alarms", AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-    dimension = {"Name": "VpnId", "Value": vpn["VpnConnectionId"]}
+    # Of the whole connection: AWS Site-to-Site VPN User Guide, "Monitor tunnels using CloudWatch": the value
+    # of TunnelState is 1 with both tunnels up, 0.5 with one (static) and 0 without any.
+    dimensions = [{"Name": "VpnId", "Value": vpn["VpnConnectionId"]}]
     ours = [
         alarm
         for alarm in found.get("MetricAlarms", [])
-        if alarm.get("MetricName") == "TunnelState" and dimension in alarm.get("Dimensions", [])
+        if (alarm.get("Namespace"), alarm.get("MetricName")) == ("AWS/VPN", "TunnelState")
+        and alarm.get("Dimensions", []) == dimensions
     ]
     assert ours, "nobody notices when its tunnels go down"
+    assert any(_notices_one_tunnel(alarm, region["notices"]["topic"]) for alarm in ours), (
+        "its alarm would not speak, or not soon, when one of the two tunnels is down"
+    )
+
+
+def _notices_one_tunnel(alarm: dict[str, Any], topic: str) -> bool:
+    """Does this alarm tell the topic within a quarter of an hour that the state fell below both tunnels?"""
+    below = alarm["ComparisonOperator"] == "LessThanThreshold" and 0.5 < alarm["Threshold"] <= 1
+    minutes = alarm["Period"] * alarm["EvaluationPeriods"] / 60
+    told = alarm.get("ActionsEnabled") is True and topic in alarm.get("AlarmActions", [])
+    silent = alarm.get("TreatMissingData") == "breaching"
+    return below and alarm.get("Statistic") == "Minimum" and minutes <= 15 and told and silent
 
 
 @pytest.mark.control("STK-MON-014")
