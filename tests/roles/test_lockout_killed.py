@@ -14,7 +14,7 @@ import time
 import pytest
 
 from tests.roles.lockout import run
-from tests.roles.lockout.controllers import controller, pending, ssh_that_stops, variant, wait_until
+from tests.roles.lockout.controllers import controller, log, pending, ssh_that_stops, variant, wait_until
 from tests.roles.role_run import harden
 
 ACCESS = ("users", "ssh_server", "local_firewall")
@@ -45,8 +45,8 @@ def reachable_afterwards(node):
 @pytest.mark.parametrize("task", range(1, TASKS + 1))
 def test_the_controller_dies_before_a_task(node, task):
     with controller(node, *ACCESS, variables=variant(task), STOCKADE_STOP_AT=str(task)) as process:
-        process.wait(60)
-    assert process.returncode == -signal.SIGKILL
+        process.wait(120)
+    assert process.returncode == -signal.SIGKILL, log(node).read_text()
     seen = run.look(node, 5)
     assert seen["in"], "between two tasks nothing is in the balance"
     assert seen["pending"] is None
@@ -57,7 +57,7 @@ def test_the_node_loses_power_before_a_task(node, task, tmp_path):
     stopped = tmp_path / "stopped"
     more = {"STOCKADE_STOP_AT": str(task), "STOCKADE_STOPPED": str(stopped)}
     with controller(node, *ACCESS, variables=variant(10 + task), **more):
-        wait_until(stopped.exists, 60, "the task")
+        wait_until(stopped.exists, 120, "the task")
         node.power_cut()
     node.start()
     assert run.look(node, 5)["pending"] is None
@@ -68,8 +68,8 @@ def test_the_controller_dies_between_a_change_and_its_proof(node, proof):
     """The next run comes at once: it waits until the node has brought the unproven change back by itself."""
     program, stopped = ssh_that_stops(node, proof, wait=False)
     with controller(node, *ACCESS, variables=variant(20 + proof), ANSIBLE_SSH_EXECUTABLE=program) as process:
-        process.wait(60)
-    assert stopped.exists()
+        process.wait(120)
+    assert stopped.exists(), log(node).read_text()
     waiting = pending(node)
     assert waiting is not None
     harden(node, *ACCESS, **variant(30 + proof))
@@ -83,7 +83,7 @@ def test_the_node_loses_power_between_a_change_and_its_proof(node, proof):
     program, stopped = ssh_that_stops(node, proof, wait=True)
     patient = {**variant(40 + proof), "access_guard_revert_after": 600, "access_guard_proof_timeout": 120}
     with controller(node, *ACCESS, variables=patient, ANSIBLE_SSH_EXECUTABLE=program):
-        wait_until(stopped.exists, 60, "the proof")
+        wait_until(stopped.exists, 120, "the proof")
         node.power_cut()
     node.start()
     event = run.look(node, 5)["event"]

@@ -16,7 +16,7 @@ from typing import Any
 from tests.roles.lockout import run
 from tests.roles.role_run import ROOT
 
-LIMITS: dict[str, Any] = {"access_guard_revert_after": 8, "access_guard_proof_timeout": 3}
+LIMITS: dict[str, Any] = {"access_guard_revert_after": 12, "access_guard_proof_timeout": 4}
 
 
 def variant(number: int) -> dict[str, Any]:
@@ -38,21 +38,29 @@ def shut(node) -> dict[str, Any]:
     return {"local_firewall_admin_networks": ["192.0.2.0/24"], "local_firewall_inbound": inbound, **LIMITS}
 
 
+def log(node) -> Path:
+    """What the last controller said."""
+    path: Path = node.inventory_file.parent / "controller.log"
+    return path
+
+
 @contextmanager
-def controller(node, *roles: str, variables: dict[str, Any], **more: str) -> Iterator[subprocess.Popen[str]]:
+def controller(
+    node, *roles: str, variables: dict[str, Any], **more: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """ansible-playbook as a process group of its own, which is killed as a whole at the end."""
     book = node.inventory_file.parent / f"{'-'.join(roles)}.yml"
     book.write_text(json.dumps([{"hosts": "nodes", "gather_facts": False, "roles": list(roles)}]))
     command = [sys.executable, "-m", "ansible", "playbook", "-i", str(node.inventory_file), str(book)]
-    process = subprocess.Popen(
-        [*command, "-e", json.dumps(variables)],
-        cwd=ROOT,
-        env=run.environment(node, **more),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    with log(node).open("w") as said:
+        process = subprocess.Popen(
+            [*command, "-e", json.dumps(variables)],
+            cwd=ROOT,
+            env=run.environment(node, **more),
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
         yield process
     finally:
