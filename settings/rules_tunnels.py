@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from settings import facts
 from settings.draft import Draft
+from settings.model import SiteKind
 from settings.problems import Problem
 from settings.rules_region import Rule
 
@@ -36,4 +37,26 @@ def sites_speak_with_numbers_of_their_own(draft: Draft) -> Iterator[Problem]:
         owners.setdefault(site.asn, name)
 
 
-RULES: tuple[Rule, ...] = (static_sites_have_a_range_to_route, sites_speak_with_numbers_of_their_own)
+def customers_reach_nobody_through_the_gateway(draft: Draft) -> Iterator[Problem]:
+    """A VPN gateway passes on what its connections announce (AWS Site-to-Site VPN, "VPN CloudHub"):
+    a customer that speaks BGP beside another site could reach that site. Static tunnels lead to the VPC only.
+    """
+    for name, site in draft.sites.items():
+        if site.kind != SiteKind.CUSTOMER or site.routing != "bgp":
+            continue
+        for vpc in site.vpcs:
+            beside = [other for other, s in draft.sites.items() if other != name and vpc in s.vpcs]
+            if beside:
+                yield Problem(
+                    f"sites.{name}.routing",
+                    f"bgp, beside {', '.join(sorted(beside))} on the VPN gateway of {vpc}",
+                    "a customer's tunnel leads to the VPC and not on to other sites",
+                    "set routing: static, or give the customer a VPC of its own",
+                )
+
+
+RULES: tuple[Rule, ...] = (
+    static_sites_have_a_range_to_route,
+    sites_speak_with_numbers_of_their_own,
+    customers_reach_nobody_through_the_gateway,
+)

@@ -19,6 +19,12 @@ CASES = [
     ),
     ({"sites.noc-mumbai.routing": "ospf"}, "sites.noc-mumbai.routing", "ospf", "'static'"),
     ({"sites.noc-mumbai.asn": 64512}, "sites.noc-mumbai.asn", "64512", "Amazon's end"),
+    (
+        {"sites.acme-bank.routing": "bgp"},
+        "sites.acme-bank.routing",
+        "bgp, beside noc-mumbai, sc-pune, surya-insurance on the VPN gateway of customer",
+        "set routing: static",
+    ),
     ({"sites.sc-pune.asn": 65010}, "sites.sc-pune.asn", "65010", "noc-mumbai has the same number"),
 ]
 
@@ -39,4 +45,17 @@ def test_two_static_sites_may_share_a_number_that_nobody_announces() -> None:
     for name in ("noc-mumbai", "sc-pune"):
         put(data, f"sites.{name}.routing", "static")
         put(data, f"sites.{name}.asn", 65010)
+    settings.parse(data)
+
+
+def test_a_customer_alone_on_a_gateway_may_speak_bgp() -> None:
+    data = raw()
+    put(data, "vpcs.theirs", {"cidr": "10.29.0.0/16", "tiers": ["isolated"]})
+    put(
+        data,
+        "sites.theirs",
+        {**data["sites"]["acme-bank"], "vpcs": ["theirs"], "routing": "bgp", "asn": 65099},
+    )
+    put(data, "sites.theirs.gateway", "198.51.100.99")
+    put(data, "sites.theirs.ranges", ["192.168.200.0/24"])
     settings.parse(data)
