@@ -100,14 +100,16 @@ def test_the_watch_stands_in_for_a_timer_that_was_lost_and_a_clock_that_fell_bac
     change["activate"][1] = ["/usr/bin/python3.aside", *change["activate"][1]]
     restore = "systemd-run -q --collect --on-active=20 mv /usr/bin/python3.aside /usr/bin/python3"
     change["activate"].insert(0, restore.split())
-    started = time.monotonic()
     run.adhoc(node, "guarded_change", change)
     wait_until(lambda: node.probe("noc", "tcp", 22), 30, "the way back")
     node.sudo(f"rm -f {SITE}")
     wait_until(lambda: node.sudo("python3 -V").returncode == 0, 40, "the test's own way back")
     event = run.look(node)["event"]
     assert event["event"] == "reverted"
-    assert "its timer was lost" in event["why"], time.monotonic() - started
+    assert "its timer was lost" in event["why"]
+    harden(
+        node, "local_firewall"
+    )  # without Python the rules came back by nft alone; the loader notes its own
 
 
 def test_the_boot_reverts_though_the_node_was_only_rebooted(node):
