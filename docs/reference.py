@@ -3,6 +3,7 @@
 docs/generated/components.md      every component: what it is given, gives and makes, and its controls
 docs/generated/residency.md       per stack: where everything lies, and what keeps it there
 docs/generated/ftr-checklist.md   clauses of the AWS Foundational Technical Review, and what answers them
+docs/generated/control-matrix.md  rows of the requirements, controls, clauses, and the tests that judge them
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import controls
 import guardrails
 import settings
 from controls.frameworks import load as load_frameworks
+from controls.frameworks import mapped
+from controls.rows import load_rows, served
 from guardrails.model import Planned
 from guardrails.residency import REGION_NAME, regions_of
 from twin import program
@@ -235,6 +238,39 @@ def ftr_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def matrix_page() -> str:
+    """Row → controls → tests, and how many clauses of each framework are answered."""
+    catalogue = controls.load(ROOT)
+    lines = [
+        HEAD + "# Control matrix",
+        "",
+        f"{len(catalogue)} controls. A row is a requirement; each control under it names its tests.",
+        "How a control is brought about, read and taken back stands in its file under controls/catalogue.",
+        "",
+        "## Frameworks",
+        "",
+        "| framework | clauses | answered by controls | with a reason why not |",
+        "| --- | --- | --- | --- |",
+    ]
+    for framework in mapped(load_frameworks(ROOT), catalogue):
+        answered = sum(1 for clause in framework["clauses"] if clause["controls"])
+        whole = len(framework["clauses"])
+        name = f"{framework['title']} {framework['version']}"
+        lines.append(f"| {name} | {whole} | {answered} | {whole - answered} |")
+    for row in load_rows(ROOT):
+        kind = " (procedure)" if row.procedure else ""
+        lines += ["", f"## {row.id} {row.title}{kind}", ""]
+        names = served(row, catalogue)
+        lines += (
+            [f"_{row.reason}_"] if not names else ["| control | severity | tests |", "| --- | --- | --- |"]
+        )
+        for name in names:
+            control = catalogue[name]
+            tests = "<br>".join(f"`{test.removeprefix('tests/')}`" for test in control.verified_by)
+            lines.append(f"| {name} {_cell(control.title)} | {control.severity} | {tests} |")
+    return "\n".join(lines) + "\n"
+
+
 def pages() -> dict[str, str]:
     """Name → text of every page."""
     planned = plans()
@@ -242,6 +278,7 @@ def pages() -> dict[str, str]:
         "components.md": component_pages(planned),
         "residency.md": residency_page(planned),
         "ftr-checklist.md": ftr_page(),
+        "control-matrix.md": matrix_page(),
     }
 
 

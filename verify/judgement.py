@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from controls.frameworks import Framework, mapped
 from controls.model import AREAS, Control
 from controls.waivers import WaiverFile
-from report.model import ControlSummary, Report, Result, Run, Status, Subject
+from report.model import ControlSummary, FrameworkSummary, Report, Result, Run, Status, Subject
 from verify.catalogue import fingerprint
 from verify.waiving import Waiving
 
@@ -30,6 +31,7 @@ class Judgement:
     remarks: list[str] = field(default_factory=list)
     narrowed: bool = False
     subjects: dict[str, Subject] = field(default_factory=dict)
+    frameworks: dict[str, Framework] = field(default_factory=dict)
     _found: dict[str, dict[str, Any]] = field(default_factory=dict)  # by pytest node id
 
     def fault(self, text: str) -> None:
@@ -81,6 +83,9 @@ class Judgement:
             results=tuple(results),
             faults=tuple(self.faults),
             region=self.contract,
+            frameworks=tuple(
+                FrameworkSummary.model_validate(one) for one in mapped(self.frameworks, self.catalogue)
+            ),
         )
 
     def _results(self) -> list[Result]:

@@ -19,6 +19,7 @@ from typing import Any, cast
 import pytest
 from testinfra.host import Host
 
+from controls.frameworks import load as load_frameworks
 from controls.model import load as load_catalogue
 from controls.waivers import load_waivers
 from fault import Fault
@@ -51,6 +52,7 @@ class State:
         self.judgement = Judgement(
             self.contract, self.catalogue, load_waivers(option.controls, self.catalogue)
         )
+        self.judgement.frameworks = load_frameworks(option.controls)
         self.fleet: Fleet = read_fleet(
             self.contract, found, "the caller" if self.stated else "the region contract"
         )

@@ -1,6 +1,4 @@
-"""Procedures in the suite as users run it: green with records in time, red stale, missing or altered; and never
-red or green for want of people on the twin.
-"""
+"""Procedures in the suite as users run it: green with records in time, red when stale, missing or altered."""
 
 from __future__ import annotations
 
