@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from verify.evidence import redact
+
 LONGREPR = 20_000
 _Message = dict[str, Any]
 
@@ -17,10 +19,18 @@ def slim(data: _Message) -> _Message:
     long = data.get("longrepr")
     if len(json.dumps(long, default=str)) > LONGREPR:
         crash = long.get("reprcrash") if isinstance(long, dict) else None
-        text = crash["message"] if crash else str(long)
-        data = {**data, "longrepr": f"{text[:LONGREPR]} …"}
-    sections = [(name, text[:LONGREPR]) for name, text in data.get("sections", [])[:10]]
-    return {**data, "sections": sections, "keywords": {}}
+        long = f"{str(crash['message'] if crash else long)[:LONGREPR]} …"
+    sections = [(name, redact(text[:LONGREPR])) for name, text in data.get("sections", [])[:10]]
+    return {**data, "longrepr": _clean(long), "sections": sections, "keywords": {}}
+
+
+def _clean(value: Any) -> Any:
+    """The same without secrets: a trace goes to a terminal and to --junitxml, which CI systems keep."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _clean(inner) for key, inner in value.items()}
+    return [_clean(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 class Announcements:

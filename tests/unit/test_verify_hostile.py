@@ -173,3 +173,23 @@ def test_a_lost_node_is_not_asked_again(bench: Bench) -> None:
         mine[1]["message"]
     }
     assert bench.statuses("app-a-1") == ["pass"] * 39
+
+
+def test_a_trace_that_somebody_asks_for_holds_no_secret(bench: Bench) -> None:
+    """--tb=long and --junitxml show what a node said; CI systems keep both."""
+    bench.nodes = bench.nodes[:1]
+    tests = """
+    @pytest.mark.control("STK-SSH-001")
+    def test_key(host):
+        said = host.run("echo psk = sword; echo root:\\\\$6\\\\$salt\\\\$hash0hash0:1:").stdout
+        print(said)
+        assert "nothing" in said
+    """
+    log = bench.pytester.path / "log.xml"
+    result = bench.run(tests, "-v", "--tb=long", "-rA", f"--junitxml={log}", fork=True)
+    assert result.ret == 1
+    everything = result.stdout.str() + result.stderr.str() + log.read_text() + str(bench.results)
+    assert "psk = [redacted]" in everything and "root:$6$[redacted]" in everything
+    # The source line of the test itself is shown and holds the word; what the node answered must not.
+    answers = [line for line in everything.splitlines() if "echo psk" not in line]
+    assert not [line for line in answers if "sword" in line or "hash0hash0" in line]
