@@ -74,10 +74,11 @@ class Control(BaseModel):
         default="cis-l1", description="the lowest profile of a node that asks for it; profiles are cumulative"
     )
     verified_by: tuple[str, ...] = Field(
-        default=(), description="tests that judge it, e.g. tests/nodes/test_ssh_server.py::test_no_passwords"
+        default=(),
+        description="tests that judge it (tests/nodes/test_x.py::test_y), written by `python -m controls claim`",
     )
-    evidence: str = Field(default="", description="what is read to judge it: command or API")
-    rollback: str = Field(default="", description="how the state is taken back, and what that costs")
+    evidence: str = Field(min_length=6, description="what is read to judge it: command or API")
+    rollback: str = Field(min_length=12, description="how the state is taken back, and what that costs")
     owner: str = Field(default="", description="of a procedure: the role that answers for it, never a person")
     cadence_days: int | None = Field(
         default=None, ge=1, le=1100, strict=True, description="of a procedure: days until it is due again"

@@ -101,7 +101,7 @@ def test_whoever_provides_a_control_exists(catalogue: dict[str, Control]) -> Non
 
 
 def test_evidence_and_rollback_are_sentences_of_their_own(catalogue: dict[str, Control]) -> None:
-    assert not [c.id for c in catalogue.values() if len(c.rollback) < 20 or len(c.evidence) < 8]
+    assert not [c.id for c in catalogue.values() if len(c.rollback) < 12 or len(c.evidence) < 6]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ GOOD = {
     "applies_to": ["nodes"],
     "rows": ["M5"],
     "provided_by": "roles/ssh_server",
+    "evidence": "sshd -T",
+    "rollback": "Playbook rollback; passwords are guessed.",
 }
 
 
@@ -71,6 +73,9 @@ def test_titles_are_sentences_that_tell_controls_apart(catalogue: dict[str, Cont
         ({"sevrity": "high"}, "STK-SSH-001", "sevrity"),
         ({"severity": "urgent"}, "STK-SSH-001", "severity"),
         ({"rows": []}, "STK-SSH-001", "rows"),
+        ({"evidence": ""}, "STK-SSH-001", "evidence"),
+        ({"rollback": ""}, "STK-SSH-001", "rollback"),
+        ({"cadence_days": 30}, "STK-SSH-001", "belong to procedures"),
         ({"id": "SSH-1"}, "STK-SSH-001", "id"),
         ({"id": "STK-NET-001"}, "STK-NET-001", "a control lies in"),
         ({}, "STK-SSH-002", "a control lies in"),

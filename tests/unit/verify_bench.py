@@ -96,6 +96,8 @@ class Bench:
                 "applies_to": applies,
                 "rows": ["M5"],
                 "provided_by": "roles/x",
+                "evidence": "what the test reads",
+                "rollback": "undone by hand, at a cost",
             }
             (folder / f"{name}.yaml").write_text(yaml.safe_dump({**text, **rest}))
         (home / "controls" / "waivers").mkdir(exist_ok=True)
