@@ -38,6 +38,7 @@ THREE_NODES: dict[str, Any] = {
             "ranges": ["192.168.64.0/24"],
             "vpcs": ["customer"],
             "asn": 65030,
+            "routing": "static",
         },
     },
     "firewall": [

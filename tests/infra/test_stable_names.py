@@ -81,6 +81,7 @@ def test_one_more_site_changes_no_resource_that_was_there() -> None:
         "ranges": ["192.168.200.0/24"],
         "vpcs": ["customer"],
         "asn": 65099,
+        "routing": "static",
     }
     new, gone, other = different(run_of("in-mumbai"), changed(sites={"aaa-first": site}))
     # The network's dashboard shows the new tunnels too.

@@ -98,7 +98,8 @@ def _customer(draw: Any, number: int) -> dict[str, Any]:
         ranges.append(f"2001:db8:{number}::/48")
     vpcs = draw(st.lists(st.sampled_from(["customer", "platform"]), min_size=1, unique=True))
     gateway = f"198.51.100.{number}"
-    return {"kind": "customer", "gateway": gateway, "ranges": ranges, "vpcs": vpcs, "asn": 65000 + number}
+    where = {"gateway": gateway, "ranges": ranges, "vpcs": vpcs, "asn": 65000 + number}
+    return {"kind": "customer", "routing": "static", **where}
 
 
 def _any_rule(draw: Any, names: list[str]) -> dict[str, Any]:

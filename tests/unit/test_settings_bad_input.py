@@ -32,6 +32,7 @@ SITE = {
     "ranges": ["192.168.1.0/24"],
     "vpcs": ["customer"],
     "asn": 65099,
+    "routing": "static",
 }
 
 
