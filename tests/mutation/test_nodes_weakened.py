@@ -184,17 +184,6 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
         "rm /etc/ssh/sshd_config.d/00-cloud.conf && systemctl reload ssh",
         _ids("SSH", 1),
     ),
-    "the clock left alone": ("systemctl stop chrony", "systemctl start chrony", _ids("TIM", 1, 2, 3, 4, 5)),
-    "a file of accounts that everybody may write": (
-        "chmod 0666 /etc/passwd",
-        "chmod 0644 /etc/passwd",
-        _ids("FIL", 1, 6),
-    ),
-    "a second account with the rights of root": (
-        "echo 'toor:x:0:0::/root:/bin/bash' >> /etc/passwd; echo 'toor:!:20000::::::' >> /etc/shadow",
-        "sed -i '/^toor:/d' /etc/passwd /etc/shadow",
-        _ids("USR", 1, 3),
-    ),
     # Several at once, because each run of the suite costs seconds: the set has to be exact all the same.
     "accounts loosened in eight ways": (
         "cd /home/admin && cp -p .ssh/authorized_keys /root/keys && ssh-keygen -q -t ed25519 -N '' -f /root/id"

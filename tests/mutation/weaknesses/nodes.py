@@ -1,0 +1,155 @@
+"""Things broken on a node that have nothing to do with each other: their sum is what turns red.
+
+Each: (what, how to break it, how to repair it, the controls concerned). Nothing here may cost the way in:
+what `sshd -T` reads is changed without a reload, and no key of an account loses its rights.
+"""
+
+from __future__ import annotations
+
+
+def ids(area: str, *numbers: int) -> set[str]:
+    """Control ids of one area."""
+    return {f"STK-{area}-{number:03d}" for number in numbers}
+
+
+TOGETHER: tuple[tuple[str, str, str, set[str]], ...] = (
+    (
+        "redirects taken",
+        "sysctl -w net.ipv4.conf.all.accept_redirects=1",
+        "sysctl -w net.ipv4.conf.all.accept_redirects=0",
+        ids("KRN", 1),
+    ),
+    ("the clock left alone", "systemctl stop chrony", "systemctl start chrony", ids("TIM", 1, 2, 3, 4, 5)),
+    (
+        "a file of accounts that everybody may write",
+        "chmod 0666 /etc/passwd",
+        "chmod 0644 /etc/passwd",
+        ids("FIL", 1, 6),
+    ),
+    ("hashes that everybody reads", "chmod 0644 /etc/shadow", "chmod 0640 /etc/shadow", ids("FIL", 2)),
+    (
+        "a copy of a host key that everybody reads",
+        "install -m 0644 /etc/ssh/ssh_host_ed25519_key /etc/ssh/ssh_host_old_key",
+        "rm /etc/ssh/ssh_host_old_key",
+        ids("FIL", 3) | ids("SSH", 20),
+    ),
+    (
+        "a sudo rule that its reader may change",
+        "chmod 0644 /etc/sudoers.d/README",
+        "chmod 0440 /etc/sudoers.d/README",
+        ids("FIL", 5),
+    ),
+    ("a folder open to all", "mkdir -m 0777 /var/tmp/open", "rmdir /var/tmp/open", ids("FIL", 7)),
+    (
+        "a file of nobody",
+        "touch /var/tmp/orphan && chown 12345:12345 /var/tmp/orphan",
+        "rm /var/tmp/orphan",
+        ids("FIL", 8),
+    ),
+    (
+        "a back door with root's rights",
+        "install -m 4755 /bin/true /usr/local/bin/back",
+        "rm /usr/local/bin/back",
+        ids("FIL", 9, 10),
+    ),
+    ("root's home open", "chmod 0755 /root", "chmod 0700 /root", ids("FIL", 11) | ids("USR", 19)),
+    (
+        "former hashes open",
+        "chmod 0644 /etc/security/opasswd",
+        "chmod 0600 /etc/security/opasswd",
+        ids("FIL", 13),
+    ),
+    (
+        "a node that answers broadcasts",
+        "sysctl -w net.ipv4.icmp_echo_ignore_broadcasts=0",
+        "sysctl -w net.ipv4.icmp_echo_ignore_broadcasts=1",
+        ids("KRN", 6),
+    ),
+    (
+        "no SYN cookies",
+        "sysctl -w net.ipv4.tcp_syncookies=0",
+        "sysctl -w net.ipv4.tcp_syncookies=1",
+        ids("KRN", 7),
+    ),
+    (
+        "an interface that forwards",
+        "sysctl -w net.ipv6.conf.lo.forwarding=1",
+        "sysctl -w net.ipv6.conf.lo.forwarding=0",
+        ids("KRN", 8),
+    ),
+    (
+        "packets from outside with the node's own address",
+        "sysctl -w net.ipv4.conf.lo.accept_local=1",
+        "sysctl -w net.ipv4.conf.lo.accept_local=0",
+        ids("KRN", 30),
+    ),
+    (
+        "core dumps of logins",
+        "printf '* hard core unlimited\\nroot hard core unlimited\\n' > /etc/security/limits.d/zzz.conf",
+        "rm /etc/security/limits.d/zzz.conf",
+        ids("KRN", 28),
+    ),
+    (
+        "no timer that fetches updates",
+        "systemctl stop apt-daily.timer",
+        "systemctl start apt-daily.timer",
+        ids("PAT", 5),
+    ),
+    (
+        "sources without a signature taken",
+        "echo 'Acquire::AllowInsecureRepositories \"true\";' > /etc/apt/apt.conf.d/zz-weak",
+        "rm /etc/apt/apt.conf.d/zz-weak",
+        ids("PAT", 1, 2),
+    ),
+    (
+        "logins past PAM, from the next restart on",
+        "echo 'UsePAM no' > /etc/ssh/sshd_config.d/00-a.conf",
+        "rm /etc/ssh/sshd_config.d/00-a.conf",
+        ids("SSH", 19),
+    ),
+    (
+        "a listener that nobody named",
+        "systemd-run --quiet --unit=stk-listener python3 -m http.server 8999",
+        "systemctl stop stk-listener",
+        ids("SVC", 2),
+    ),
+    (
+        "a unit that failed",
+        "systemd-run --quiet --unit=stk-fails --property=Type=oneshot /bin/false || true",
+        "systemctl reset-failed stk-fails",
+        ids("SVC", 11),
+    ),
+    (
+        "an account without a password, and root with one",
+        "cp -p /etc/passwd /etc/shadow /root/"
+        " && echo 'nopw:x:950:65534::/nonexistent:/bin/bash' >> /etc/passwd"
+        " && echo 'nopw::20000:0:99999:7:::' >> /etc/shadow"
+        " && echo root:Quite-Long-And-9-Words | chpasswd",
+        "cp -p /root/passwd /root/shadow /etc/ && rm /root/passwd /root/shadow",
+        ids("USR", 2, 4, 5, 15),
+    ),
+    (
+        "a second account with the rights of root",
+        "echo 'toor:x:0:0::/root:/bin/bash' >> /etc/passwd; echo 'toor:!:20000::::::' >> /etc/shadow",
+        "sed -i '/^toor:/d' /etc/passwd /etc/shadow",
+        ids("USR", 1, 3),
+    ),
+    (
+        "a file beside the keys that the group writes",
+        "install -m 0664 -o admin /dev/null /home/admin/.ssh/extra",
+        "rm /home/admin/.ssh/extra",
+        ids("USR", 20),
+    ),
+    (
+        "a folder of root's path that the group writes",
+        "chmod g+w /usr/local/bin",
+        "chmod g-w /usr/local/bin",
+        ids("USR", 24),
+    ),
+    (
+        "a journal that everybody reads",
+        "chmod o+r /var/log/journal/*/system.journal",
+        "chmod o-r /var/log/journal/*/system.journal",
+        ids("AUD", 6),
+    ),
+)
