@@ -75,7 +75,7 @@ class Control(BaseModel):
     )
     verified_by: tuple[str, ...] = Field(
         default=(),
-        description="tests that judge it (tests/nodes/test_x.py::test_y), written by `python -m controls claim`",
+        description="tests that judge it, as <file>::<test>; written by `python -m controls claim`",
     )
     evidence: str = Field(min_length=6, description="what is read to judge it: command or API")
     rollback: str = Field(min_length=12, description="how the state is taken back, and what that costs")
