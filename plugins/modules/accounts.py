@@ -193,7 +193,8 @@ class Accounts:
         if os.path.exists(PEOPLE_FILE):
             with open(PEOPLE_FILE, encoding="utf-8") as file:
                 before = json.load(file)
-        for name in sorted(set(before) - set(names)):
+        # An automation account that the list of people once named belongs to the image still.
+        for name in sorted(set(before) - set(names) - set(self.wanted["automation"])):
             if name == self.wanted["login"]:
                 self.module.fail_json(
                     msg=f"users_people no longer names {name}, the account of this very connection; "

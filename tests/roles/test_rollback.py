@@ -28,6 +28,7 @@ def node(lone_node_module):
 def story(node):
     """What the node looked like before, after its first hardening, and after a second one: [look, ...]."""
     looks = [run.look(node)]
+    assert looks[0]["in"], looks[0]
     harden(node, *ACCESS, "kernel")
     looks.append({**run.look(node), "next": newest(node) + 1})
     person = {"name": "jordan", "keys": [key(node)], "expires": "2099-01-01"}
@@ -121,9 +122,9 @@ def test_back_from_a_broken_state(node, story):
     """Somebody broke PAM, sudo, modes and owners by hand, and the login still works."""
     node.sudo(
         "chmod 0666 /etc/ssh/sshd_config; chown nobody /etc/pam.d/common-auth; "
-        "rm /etc/pam.d/common-password; "
+        "rm /etc/pam.d/su; "
         "echo broken >> /etc/security/faillock.conf; rm -r /etc/sudoers.d/README /etc/issue; "
-        "nft delete table inet stockade; chmod 0777 /etc/sudoers.d; ln -sf /dev/null /etc/login.defs"
+        "nft delete table inet stockade; chmod 0700 /etc/sudoers.d; ln -sf /dev/null /etc/login.defs"
     )
     assert judge.differences(story[1], run.look(node)) != []
     code, said = rollback(node, "-e", f"generation={newest(node)}")

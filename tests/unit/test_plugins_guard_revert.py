@@ -1,4 +1,4 @@
-"""The way back when things go wrong on it: power cuts at any write, full disks, clocks, shut doors, accounts."""
+"""The way back when things go wrong on it: power cuts at any write, full disks, clocks, accounts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class PowerCut(BaseException):
     """Nothing catches it, as nothing does anything without power."""
 
 
-@pytest.mark.parametrize("step", range(1, 40))
+@pytest.mark.parametrize("step", range(1, 28))
 def test_power_may_go_at_any_write_to_the_disk(guard, tree, monkeypatch, step):
     """Every fsync, rename and unlink of a change is a place to die; the boot brings the node back."""
     before, left = contents(tree), [step]

@@ -218,5 +218,6 @@ USERS = (
         variables={
             "users_automation": [{"name": "nobody", "owner": "x", "why": "x", "expires": "2099-01-01"}]
         },
+        after="gpasswd -d nobody ssh-users",
     ),
 )
