@@ -1,4 +1,4 @@
-"""`python -m scans`: every scan, recorded in build/scans/scans.json; `write`: the page of licences."""
+"""`python -m scans`: every scan, recorded in build/scans/scans.json; `write`: licence page, secrets' baseline."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def run(arguments: list[str]) -> int:
     if arguments == ["write"]:
         page = tools.licence_page(tools.installed(ROOT), exceptions.load(ROOT).licences)
         (ROOT / "docs" / "generated" / "licences.md").write_text(page)
+        (ROOT / ".secrets.baseline").write_text(tools.baseline(ROOT))
         return fault.GOOD
     if arguments:
         print(USAGE, file=sys.stderr)

@@ -59,9 +59,7 @@ def python(root: Path, out: Path) -> Found:
 
 def secrets(root: Path, out: Path) -> Found:
     """detect-secrets over the tracked files: what the baseline lists, all of it explained, and no more."""
-    names = [path.relative_to(root).as_posix() for path in tracked(root)]
-    names = [name for name in names if not _UNSEARCHED.fullmatch(name) and name != ".secrets.baseline"]
-    done = _run([sys.executable, "-m", "detect_secrets", "-c", "2", "scan", *names], root)
+    done = _searched(root)
     if done.returncode:
         return "unknown", done.stderr.splitlines()[-1:]
     (out / "secrets.json").write_text(done.stdout)
@@ -72,6 +70,22 @@ def secrets(root: Path, out: Path) -> Found:
         f".secrets.baseline: {kind} is gone from {path}" for kind, path, _ in sorted(set(known) - set(found))
     ]
     return ("found" if (lines := lines + _unexplained(root, found)) else "clean"), lines
+
+
+def _searched(root: Path) -> subprocess.CompletedProcess[str]:
+    names = [path.relative_to(root).as_posix() for path in tracked(root)]
+    names = [name for name in names if not _UNSEARCHED.fullmatch(name) and name != ".secrets.baseline"]
+    return _run([sys.executable, "-m", "detect_secrets", "-c", "2", "scan", *names], root)
+
+
+def baseline(root: Path) -> str:
+    """.secrets.baseline of what is there now, without the moment and the lines, which move with every edit."""
+    data = json.loads(_searched(root).stdout)
+    data.pop("generated_at", None)
+    for found in data["results"].values():
+        for one in found:
+            one.pop("line_number", None)
+    return json.dumps(data, indent=1) + "\n"
 
 
 def _hashes(data: dict[str, dict[str, list[dict[str, str]]]]) -> list[tuple[str, str, str]]:
