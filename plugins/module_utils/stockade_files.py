@@ -89,7 +89,8 @@ def put_anyhow(path, content, mode, uid, gid):
     try:
         put_file(path, content, mode, uid, gid)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EBUSY) or os.path.islink(path):
+        plain = os.path.isfile(path) and not os.path.islink(path)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EBUSY) or not plain:
             raise
         with contextlib.suppress(OSError):
             os.unlink(scratch_of(path))

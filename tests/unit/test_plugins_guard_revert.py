@@ -87,6 +87,21 @@ def test_a_full_disk_gives_up_its_ballast_and_rewrites_in_place(guard, tree, mon
     assert (tree / SUDOERS).read_text() == "image\n"
 
 
+def test_a_file_that_is_gone_comes_back_into_the_room_that_was_set_aside(guard, tree, monkeypatch):
+    change(guard, tree)
+    (tree / SUDOERS).unlink()
+    real, ballast = files.put_file, Path(guard.home) / "ballast"
+
+    def full(*arguments):
+        if ballast.exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(*arguments)
+
+    monkeypatch.setattr(files, "put_file", full)
+    guard.revert("no proof came")
+    assert (tree / SUDOERS).read_text() == "image\n"
+
+
 def test_one_file_that_cannot_be_written_keeps_none_of_the_others_back(guard, tree, monkeypatch):
     change(guard, tree)
     real = files.put_file
