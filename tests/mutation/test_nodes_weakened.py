@@ -136,7 +136,7 @@ stated = json.load(open("/etc/stockade/patching.json"))
 stated["holds"].append({"name": "x", "reason": "forgotten", "until": "2020-01-01"})
 json.dump(stated, open("/etc/stockade/patching.json", "w"))
 END
-mkdir -p /root/half/DEBIAN && cd /root/half
+umask 022; mkdir -p /root/half/DEBIAN && cd /root/half
 printf 'Package: stk-half\nVersion: 1\nArchitecture: all\n' > DEBIAN/control
 printf 'Maintainer: t <t@t>\nDescription: t\n' >> DEBIAN/control
 printf '#!/bin/sh\nexit 1\n' > DEBIAN/postinst && chmod 755 DEBIAN/postinst
@@ -186,8 +186,9 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
     ),
     # Several at once, because each run of the suite costs seconds: the set has to be exact all the same.
     "accounts loosened in eight ways": (
-        "cd /home/admin && cp -p .ssh/authorized_keys /root/keys && ssh-keygen -q -t ed25519 -N '' -f /root/id"
-        " && cat /root/id.pub >> .ssh/authorized_keys && chmod 0660 .bashrc"
+        "cd /home/admin && cp -p .ssh/authorized_keys /root/keys"
+        " && ssh-keygen -q -t ed25519 -N '' -f /root/id && cat /root/id.pub >> .ssh/authorized_keys"
+        " && chmod 0660 .bashrc"
         " && cp -p /etc/sudoers.d/50-stockade /root/sudo && sed -i /log_input/d /etc/sudoers.d/50-stockade"
         " && gpasswd -a nobody shadow && chage -d 2099-01-01 nobody && echo umask 022 >> /root/.profile"
         " && echo /usr/sbin/nologin >> /etc/shells && chmod 755 /etc/update-motd.d/10-uname",
@@ -198,7 +199,8 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
         _ids("USR", *range(25, 33)),
     ),
     "other terms for one address, an unused host key, a lax client": (
-        "printf 'Match Address 172.30.10.0/24\n PasswordAuthentication yes\n' > /etc/ssh/sshd_config.d/00-a.conf"
+        "printf 'Match Address 172.30.10.0/24\nPasswordAuthentication yes\n' >"
+        " /etc/ssh/sshd_config.d/00-a.conf"
         " && ssh-keygen -q -t ecdsa -N '' -f /etc/ssh/ssh_host_ecdsa_key"
         " && mv /etc/ssh/ssh_config.d/00-stockade.conf /root/client",
         "rm /etc/ssh/sshd_config.d/00-a.conf /etc/ssh/ssh_host_ecdsa_key*"
@@ -209,12 +211,13 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
         "mv /etc/gnutls/config /root/gnutls && sed -i '/stockade.cnf/s/^/#/' /etc/ssl/openssl.cnf"
         " && systemd-run --quiet --unit=mail python3 -m http.server 25 && systemctl disable cron"
         " && mv /etc/systemd/system/chrony.service.d/50-stockade.conf /root/chrony && systemctl daemon-reload"
-        " && chmod 0664 /etc/motd && mkdir -p /root/p/DEBIAN && printf 'Package: rsync\nVersion: 0\n"
+        " && chmod 0664 /etc/motd && install -d -m 755 /root/p/DEBIAN && printf 'Package: rsync\nVersion: 0\n"
         "Architecture: all\nMaintainer: x <x@example.org>\nDescription: x\n' > /root/p/DEBIAN/control"
         " && dpkg-deb --build /root/p >&2 && dpkg --install /root/p.deb >&2",
         "mv /root/gnutls /etc/gnutls/config && sed -i '/stockade.cnf/s/^#//' /etc/ssl/openssl.cnf"
         " && systemctl stop mail && systemctl enable cron && chmod 0644 /etc/motd && dpkg --purge rsync >&2"
-        " && mv /root/chrony /etc/systemd/system/chrony.service.d/50-stockade.conf && systemctl daemon-reload",
+        " && mv /root/chrony /etc/systemd/system/chrony.service.d/50-stockade.conf"
+        " && systemctl daemon-reload",
         _ids("SVC", 2, 8, 10, 12, 13, 14, 15, 16) | _ids("FIL", 14),
     ),
     "a package source that needs no signature": (

@@ -1,0 +1,94 @@
+"""Role users on one node: keys of the image's account, and the records of sudo sessions."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tests.roles.role_run import harden, run_roles
+from tests.roles.test_access_guard import as_person, person
+
+ACCOUNTS = "Accounts, groups and keys follow the list"
+KEYS = "cat /home/admin/.ssh/authorized_keys"
+TRIM = "/usr/local/sbin/stockade-sudo-records /var/log/sudo-io"
+
+
+@pytest.fixture(scope="module")
+def node(lone_node_module):
+    return lone_node_module
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory):
+    """A public key that opens the account until the list leaves it out."""
+    path = tmp_path_factory.mktemp("key") / "id"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "former", "-f", path], check=True)
+    return path.with_suffix(".pub").read_text().strip()
+
+
+def test_a_key_that_the_list_leaves_out_is_gone_and_one_that_it_names_comes(node, stranger):
+    """What a change of `stockade:administrators` does to a node that runs."""
+    node.sudo(f"echo {stranger!r} >> /home/admin/.ssh/authorized_keys")
+    harden(node, "packages", "users")
+    assert "former" not in node.sudo(KEYS).stdout
+    harden(node, "users", users_administrators=[{"name": "former", "key": stranger}])
+    assert [line.split()[-1] for line in node.sudo(KEYS).stdout.splitlines()] == ["former", "twin"]
+
+
+def test_a_list_without_the_key_of_this_connection_is_taken_back(node, stranger):
+    before = node.sudo(KEYS).stdout
+    outcome = run_roles(
+        node, "users", users_administrators=[{"name": "other", "key": stranger}], users_controller_keys=[],
+        access_guard_revert_after=12, access_guard_proof_timeout=5,
+    )  # fmt: skip
+    assert outcome.code != 0
+    assert "a new login with sudo failed" in outcome.output
+    assert node.sudo(KEYS).stdout == before
+
+
+def test_the_account_of_this_connection_never_leaves_by_its_date(node):
+    gone = {"name": "admin", "keys": ["ssh-ed25519 AAAA x"], "expires": "2020-01-01"}
+    outcome = run_roles(node, "users", users_people=[gone])
+    assert outcome.code != 0
+    assert "closing it would lock you out; give it a later day" in " ".join(outcome.output.split())
+    assert node.ssh("sudo -n true").returncode == 0
+
+
+def test_what_an_administrator_types_and_sees_is_recorded_without_the_password(node):
+    harden(node, "users", users_people=[person(node)])
+    secret = "Correct-Horse-7-Battery"
+    assert node.sudo(f"echo jordan:{secret} | chpasswd").returncode == 0
+    said = as_person(
+        node, "jordan", "sudo -S -p 'Password: ' sh -c 'read a; echo seen-$a'", f"{secret}\ntyped-1\n"
+    )
+    assert "seen-typed-1" in said.stdout
+    record = node.sudo(
+        "for f in $(find /var/log/sudo-io -type f -name 'tty*' -o -name 'std*'); do zcat -f $f; done"
+    )
+    assert "seen-typed-1" in record.stdout
+    assert "typed-1" in record.stdout.replace("seen-typed-1", "", 1)
+    assert secret not in record.stdout
+    assert "COMMAND=/usr/bin/sh" in node.sudo("cat /var/log/sudo.log").stdout
+
+
+def test_records_beyond_their_bounds_go_oldest_first_and_the_timer_comes_back_after_a_reboot(node):
+    fill = "mkdir -p $d; head -c 700000 /dev/urandom > $d/log; touch -d -{1}day $d/log"
+    make = "d=/var/log/sudo-io/x/{0}; " + fill
+    for name, age in (("00A", 3), ("00B", 2), ("00C", 200)):
+        node.sudo(make.format(name, age))
+    node.sudo(f"{TRIM} 1000 180")
+    assert node.sudo("ls /var/log/sudo-io/x").stdout.split() == ["00A", "00B"]
+    node.sudo(f"{TRIM} 1 180")
+    assert node.sudo("ls /var/log/sudo-io/x").stdout.split() == ["00B"]
+    node.reboot()
+    assert node.sudo("systemctl is-active stockade-sudo-records.timer").stdout.strip() == "active"
+    assert (
+        node.sudo(
+            "systemctl start stockade-sudo-records; systemctl is-failed stockade-sudo-records"
+        ).stdout.strip()
+        != "failed"
+    )
+    assert node.sudo("ls /var/log/sudo-io/x").stdout.split() == ["00B"], (
+        "the sandboxed service removed too much"
+    )
