@@ -15,12 +15,12 @@ from report.verdict import OPEN, URGENCY, judge
 from report.view import SEVERITIES
 
 # What fits on the sheet; a test prints the worst case.
-MOST_REASONS = 4
-MOST_RISKS = 6
-MOST_WAIVERS = 4
+MOST_REASONS = 3
+MOST_RISKS = 5
+MOST_WAIVERS = 3
 MOST_CHANGES = 4
 MOST_LAYERS = 9
-MOST_FRAMEWORKS = 14
+MOST_FRAMEWORKS = 13
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ def render(report: Report, past: Sequence[Entry] = ()) -> str:
     changes = drift.sorted_changes(report.changes)
     kinds = [(kind, sum(k == kind for k, _ in changes)) for kind in drift.KINDS]
     found = risks(shown)
+    # What is wrong with the run takes the place of risks that are no proof until it is repaired.
+    most = MOST_RISKS - (2 if judge(report).reasons else 0)
     return (
         page.environment()
         .get_template("brief.html.j2")
@@ -49,8 +51,8 @@ def render(report: Report, past: Sequence[Entry] = ()) -> str:
             view=shown,
             layers=sorted(shown.layers, key=lambda tally: -sum(tally.counts[s] for s in OPEN))[:MOST_LAYERS],
             frameworks=shown.frameworks[:MOST_FRAMEWORKS],
-            risks=found[:MOST_RISKS],
-            risks_rest=len(found) - len(found[:MOST_RISKS]),
+            risks=found[:most],
+            risks_rest=len(found) - len(found[:most]),
             waivers=_waivers(shown)[:MOST_WAIVERS],
             waivers_rest=max(0, len(shown.waived) - MOST_WAIVERS),
             changes=changes[:MOST_CHANGES],

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import struct
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
-from report import diagram, html
+from report import brief, diagram, html
+from report.verdict import OPEN
+from tests.unit import report_proof as proof
 from tests.unit import report_sample as sample
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the development packages are not installed")
@@ -59,6 +64,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, report in pages.items():
         (made / f"{name}.html").write_text(html.render(report), encoding="utf-8")
     assert len(pages["fleet"].results) > 6000
+    full = proof.report()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("report.matrix.COLUMNS", 5)
+        every = html.render(_every(), proof.history(_every(), 4))
+    (made / "every.html").write_text(every, encoding="utf-8")
+    sheets = {"summary": full, "summary-crowded": _crowded_sheet(), "summary-empty": pages["empty"]}
+    for name, report in sheets.items():
+        (made / f"{name}.html").write_text(brief.render(report, proof.history(full)), encoding="utf-8")
     picture = diagram.svg(pages["mixed"].region, pages["mixed"], standalone=True)
     (made / "region.svg").write_text(picture, encoding="utf-8")
     return made
@@ -129,7 +142,7 @@ def _unfiltered(kind: int, now: bytearray, above: bytearray, step: int) -> bytea
 
 
 @pytest.mark.parametrize("size", list(SIZES))
-@pytest.mark.parametrize("name", ["mixed", "good", "crowded", "fleet", "empty"])
+@pytest.mark.parametrize("name", ["mixed", "good", "crowded", "fleet", "every", "empty"])
 def test_no_error_no_request_and_no_sideways_scroll(visit: Any, name: str, size: str) -> None:
     seen = visit(name, size)
     seen.page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
@@ -289,6 +302,7 @@ def test_a_large_report_opens_its_results_on_demand(visit: Any) -> None:
     assert seen.complaints == []
 
 
+@cache
 def _fleet() -> Any:
     return sample.report(
         contract=sample.region(counts={"edge": 60, "app": 30, "archive": 10}), node_controls=72
@@ -357,3 +371,121 @@ def test_paper_shows_the_details(visit: Any) -> None:
     assert page.locator("details.control .results").last.is_visible()
     assert not page.is_visible("#filters")
     assert len(page.pdf()) > 50_000
+
+
+def _crowded_sheet() -> Any:
+    """Everything that may stand on the sheet, as long as it may be."""
+    words = "a word that is told at length, " * 30
+    base = proof.report(faults=tuple(f"fault {i}: {words}" for i in range(9)))
+    run = base.run.model_copy(update={"remarks": (words, words), "scope": "region only", "stack": words})
+    controls = tuple(
+        c.model_copy(update={"title": words, "why": words, "layer": c.id}) for c in base.controls
+    )
+    frameworks = tuple(f.model_copy(update={"title": words}) for f in base.frameworks) * 2
+    return base.model_copy(update={"run": run, "controls": controls, "frameworks": frameworks})
+
+
+@pytest.mark.parametrize("name", ["summary", "summary-crowded", "summary-empty"])
+def test_the_summary_prints_to_one_page_with_nothing_cut_off(visit: Any, name: str) -> None:
+    page = visit(name, scheme="dark").page
+    printed = page.pdf(prefer_css_page_size=True, print_background=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
+    assert re.search(rb"/MediaBox\s*\[0 0 59[45][.\d]* 84[12][.\d]*\]", printed), "not A4"
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 794, "height": 1123})
+    sheet = page.evaluate(
+        "(({scrollHeight, clientHeight}) => [scrollHeight, clientHeight])(document.querySelector('main'))"
+    )
+    assert sheet[0] <= sheet[1], sheet
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["every", "summary", "empty"])
+def test_axe_finds_nothing_to_complain_about(visit: Any, name: str, scheme: str) -> None:
+    page = visit(name, scheme=scheme).page
+    if name == "every":
+        page.wait_for_selector("#heat:not([hidden])")
+        for part in ("#frameworks details", "#controls details.control"):
+            page.evaluate("(part) => { document.querySelector(part).open = true; }", part)
+    found = Axe().run(page, options=AXE_RULES).response["violations"]
+    told = [(v["id"], v["help"], [n["html"][:160] for n in v["nodes"][:3]]) for v in found]
+    assert told == []
+
+
+def test_the_heat_map_is_walked_by_keyboard_and_opens_what_was_found(visit: Any) -> None:
+    seen = visit("fleet")
+    page = seen.page
+    page.wait_for_selector("#heat:not([hidden])")
+    page.focus("#heat canvas")
+    page.keyboard.press("n")
+    told = page.inner_text("#heat output")
+    node, control = re.match(r"(\S+) \(\w+\), (STK-\w+-\d+) ", told).groups()  # type: ignore[union-attr]
+    known = {(r.subject, r.control): r for r in _fleet().results}
+    assert known[node, control].status in OPEN
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#heat-pick .results > li")
+    assert page.inner_text("#heat-pick .message") == known[node, control].message
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    assert page.inner_text("#heat output") != told
+    assert seen.complaints == []
+
+
+def test_filters_reach_the_heat_map_the_controls_and_their_results(visit: Any) -> None:
+    page = visit("every").page
+    page.wait_for_selector("#heat:not([hidden])")
+    page.select_option("#by-group", label="app")
+    report = _every()
+    wanted = {r.control for r in report.results if r.subject.startswith("app-")}
+    assert page.locator("details.control:not([hidden])").count() == len(wanted)
+    groups = page.eval_on_selector_all(
+        "details.control:not([hidden]) li:not([hidden]) .subject", "items => items.map((i) => i.textContent)"
+    )
+    assert groups
+    assert all(name.startswith("app-") for name in groups)
+    page.select_option("#by-group", value="")
+    framework = report.frameworks[0]
+    page.select_option("#by-framework", value="0")
+    named = {c for clause in framework.clauses for c in clause.controls}
+    assert page.locator("details.control:not([hidden])").count() == len(named)
+    page.select_option("#by-framework", value="")
+    page.fill("#search", "edge-a-1")
+    assert page.inner_text("#heat output").startswith("edge-a-1")
+
+
+def test_a_thousand_nodes_and_three_hundred_controls_open_in_three_seconds(visit: Any, folder: Path) -> None:
+    contract = sample.region(counts={"edge": 600, "app": 300, "archive": 100})
+    huge = sample.report(contract=contract, node_controls=300, region_controls=16)
+    assert len(huge.results) > 300_000
+    page = folder / "huge.html"
+    page.write_text(html.render(huge), encoding="utf-8")
+    assert page.stat().st_size < 20_000_000
+    opened = visit("empty").page
+    watch = opened.context.new_cdp_session(opened)
+    # Processor time of the page's main thread: the time of the clock would also measure our neighbours.
+    watch.send("Performance.enable", {"timeDomain": "threadTicks"})
+    before = _busy(watch)
+    opened.goto(page.as_uri())
+    opened.wait_for_selector("#heat:not([hidden]) output:not(:empty)", state="attached")
+    assert _busy(watch) - before < 3
+    opened.focus("#heat canvas")
+    opened.keyboard.press("n")
+    opened.keyboard.press("Enter")
+    opened.wait_for_selector("#heat-pick .results > li", timeout=5000)
+
+
+def _busy(watch: Any) -> float:
+    told = {m["name"]: m["value"] for m in watch.send("Performance.getMetrics")["metrics"]}
+    return float(told["TaskDuration"])
+
+
+@cache
+def _every() -> Any:
+    """One small page with everything on it, the heat map too."""
+    contract = sample.region(counts={"edge": 4, "app": 2})
+    made = proof.report(contract=contract, node_controls=9, region_controls=4, resource_count=4)
+    return made.model_copy(update={"frameworks": made.frameworks[6:8]})
