@@ -109,7 +109,14 @@ class ActionModule(ActionBase):
         self, concern: str, generation: int, revert_after: int, why: str, task_vars: dict[str, Any] | None
     ) -> dict[str, Any]:
         arguments = {"phase": "revert", "concern": concern, "generation": generation}
-        done = self._execute_module(module_name="guarded_change", module_args=arguments, task_vars=task_vars)
+        try:
+            done = self._execute_module(
+                module_name="guarded_change", module_args=arguments, task_vars=task_vars
+            )
+        except (
+            Exception
+        ) as error:  # sudo or the connection is what the change broke; the node's timer is left
+            done = {"failed": True, "msg": str(error)}
         if done.get("failed") or "reverted" not in done:
             outcome = f"the node goes back to generation {generation} by itself within {revert_after} s"
         elif done["reverted"] is None:
