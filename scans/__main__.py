@@ -1,4 +1,4 @@
-"""`python -m scans`: every scan, recorded in build/scans/scans.json; `write`: licence page, secrets' baseline."""
+"""`python -m scans`: every scan, recorded in build/scans/scans.json; `write`: licence page and baseline."""
 
 from __future__ import annotations
 

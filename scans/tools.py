@@ -79,7 +79,7 @@ def _searched(root: Path) -> subprocess.CompletedProcess[str]:
 
 
 def baseline(root: Path) -> str:
-    """.secrets.baseline of what is there now, without the moment and the lines, which move with every edit."""
+    """.secrets.baseline of what is there now, without moment and lines, which move with every edit."""
     data = json.loads(_searched(root).stdout)
     data.pop("generated_at", None)
     for found in data["results"].values():
