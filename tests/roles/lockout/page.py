@@ -30,14 +30,14 @@ SCENES = (
         "killed",
         "the_controller_dies_before_a_task",
         6,
-        "the controller is killed before each of six tasks",
+        "the controller is killed before each task",
         "nothing was in the balance",
     ),
     (
         "killed",
         "the_node_loses_power_before_a_task",
         6,
-        "the node loses power before each of six tasks",
+        "the node loses power before each task",
         "boots, nothing was in the balance",
     ),
     (
