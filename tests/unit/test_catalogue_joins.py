@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,8 +27,11 @@ def catalogue() -> dict[str, Control]:
     return load(ROOT)
 
 
-def test_no_control_is_without_a_test_and_no_test_without_a_control(catalogue: dict[str, Control]) -> None:
-    assert claims.orphans(ROOT, catalogue) == []
+def test_no_control_is_without_a_test_and_no_test_without_a_control() -> None:
+    # In a process of its own: here pytest refuses marks that only the verifier's plugin knows.
+    argv = [sys.executable, "-m", "controls", "check"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_frameworks_and_controls_resolve_both_ways(catalogue: dict[str, Control]) -> None:
