@@ -189,6 +189,18 @@ USERS = (
         after="cp -an /home/elsewhere/. /home/admin/; rm -r /home/elsewhere",
     ),
     Case(
+        "groups-by-the-list",
+        "users",
+        "the list of people takes us out of the group that sudo trusts",
+        "reverted",
+        NO_LOGIN,
+        role="users",
+        variables={
+            "users_automation": [{"name": "nobody", "owner": "x", "why": "x", "expires": "2099-01-01"}]
+        },
+        after="gpasswd -d nobody ssh-users",
+    ),
+    Case(
         "key-taken-by-the-list",
         "users",
         "the list of people names us with another key",
@@ -207,17 +219,5 @@ USERS = (
             ],
             "users_administrators": [],
         },
-    ),
-    Case(
-        "groups-by-the-list",
-        "users",
-        "the list of people takes us out of the group that sudo trusts",
-        "reverted",
-        NO_LOGIN,
-        role="users",
-        variables={
-            "users_automation": [{"name": "nobody", "owner": "x", "why": "x", "expires": "2099-01-01"}]
-        },
-        after="gpasswd -d nobody ssh-users",
     ),
 )
