@@ -14,7 +14,8 @@ HOSTS_AUDIT = (
 LAST_WORD = "journalctl --unit systemd-journald --boot --grep 'System Journal' --lines 1 --output cat"
 KEYS = {
     "time-change", "identity", "system-locale", "mac-policy", "logins", "session", "perm_mod", "access",
-    "mounts", "delete", "scope", "actions", "modules",
+    "mounts", "delete", "scope", "sudo_log_file", "user_emulation", "modules", "privileged", "perm_chng",
+    "usermod",
 }  # fmt: skip
 DAYS = {"d": 1, "day": 1, "days": 1, "week": 7, "weeks": 7, "month": 30.44, "year": 365.25}
 
@@ -118,7 +119,95 @@ def test_a_full_disk_of_audit_records_raises_an_error(host, audit_kernel):
     values = {
         k.strip(): v.strip().upper() for k, _, v in (line.partition("=") for line in text.splitlines()) if v
     }
-    names = ("space_left_action", "admin_space_left_action", "disk_full_action")
+    names = ("space_left_action", "admin_space_left_action", "disk_full_action", "disk_error_action")
     actions = {name: values.get(name, "IGNORE") for name in names}
-    assert {key for key, action in actions.items() if action == "IGNORE"} == set()
-    assert int(values["num_logs"]) * int(values["max_log_file"]) >= 1024, "less than 1 GiB of records is kept"
+    assert {key for key, action in actions.items() if action in ("IGNORE", "ROTATE")} == set()
+    assert values.get("max_log_file_action") == "KEEP_LOGS", "a full file is overwritten"
+    assert int(values["max_log_file"]) >= 8
+    script = re.match(r"EXEC (\S+)", values["space_left_action"])
+    assert script, "nobody is told when the disk fills up"
+
+
+@pytest.mark.control("STK-AUD-011")
+def test_the_audit_rules_on_disk_are_whole_and_end_with_the_lock(host):
+    """Judged as the node will load them at its next boot, so also where the kernel is a host's."""
+    assert "No change" in host.run("augenrules --check").stdout, (
+        "the rules were not joined since they changed"
+    )
+    text = host.file("/etc/audit/audit.rules").content_string
+    rules = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert rules[-1:] == ["-e 2"]
+    assert sum(line.startswith("-e") for line in rules) == 1
+    assert KEYS - set(re.findall(r"(?:-k |key=)(\S+)", text)) == set()
+    privileged = host.check_output('find / -xdev -type f -perm /6000 -not -path "/var/lib/*"').split()
+    assert [program for program in privileged if f"-F path={program} -F perm=x" not in text] == []
+
+
+@pytest.mark.control("STK-AUD-012")
+def test_audit_records_configuration_and_tools_are_roots(host):
+    tools = "/sbin/auditctl /sbin/aureport /sbin/ausearch /sbin/autrace /sbin/auditd /sbin/augenrules"
+    assert host.run(f"ls {tools}").rc == 0, "the audit tools are not installed"
+    found = host.run(
+        "stat -c '%a %U %G %n' /var/log/audit /etc/audit /etc/audit/rules.d;"
+        " find /var/log/audit /etc/audit -type f -printf '%m %u %g %p\\n';"
+        f" stat -L -c '%a %U %G %n' {tools}"
+    )
+    wrong = []
+    for line in found.stdout.splitlines():
+        mode, owner, group, path = line.split(" ", 3)
+        allowed = 0o755 if path.startswith("/sbin/") else 0o750
+        groups = ("root", "adm") if path.startswith("/var/log/audit") else ("root",)
+        if owner != "root" or group not in groups or int(mode, 8) & ~allowed:
+            wrong.append(line)
+    assert found.rc == 0, found.stderr
+    assert wrong == []
+
+
+@pytest.mark.control("STK-AUD-013")
+def test_log_files_are_for_administrators_only(host):
+    """Debian's records of logins are open to their group, utmp; the journal has its own control."""
+    shown = host.check_output(
+        "find /var/log -xdev -type f -not -path '/var/log/journal/*' -perm /0137 -printf '%m %g %p\\n'"
+    )
+    logins = ("/var/log/wtmp", "/var/log/btmp", "/var/log/lastlog")
+    wrong = []
+    for line in shown.splitlines():
+        mode, group, path = line.split(" ", 2)
+        if not (path.startswith(logins) and group == "utmp" and int(mode, 8) & ~0o664 == 0):
+            wrong.append(line)
+    assert wrong == []
+
+
+@pytest.mark.control("STK-AUD-014")
+def test_the_journal_is_forwarded_over_tls(host, region):
+    """What the collector confirmed last is young: what was said an hour ago has left the node."""
+    collector = region["services"].get("log_collector")
+    if collector is None:
+        pytest.skip("not applicable: the region declares no collector of logs")
+    text = host.run("systemd-analyze cat-config systemd/journal-upload.conf").stdout
+    values = dict(line.split("=", 1) for line in text.splitlines() if re.match(r"[A-Z]\w*=", line))
+    assert values.get("URL") == f"https://{collector['name']}:{collector['port']}"
+    assert values.get("TrustedCertificateFile", "/dev/null") not in ("", "-", "all", "/dev/null")
+    assert values.get("ServerKeyFile")
+    shown = host.check_output(
+        "systemctl is-active systemd-journal-upload; systemctl is-enabled systemd-journal-upload"
+    )
+    assert shown.split() == ["active", "enabled"]
+    young = host.run("find /var/lib/systemd/journal-upload/state -mmin -60")
+    assert young.stdout.strip(), "the collector has confirmed nothing for an hour"
+
+
+@pytest.mark.control("STK-AUD-015")
+def test_no_node_receives_the_journals_of_others(host):
+    units = "systemd-journal-remote.socket systemd-journal-remote.service"
+    shown = host.check_output(f"systemctl show {units} -p LoadState -p ActiveState")
+    assert sorted(set(shown.split())) == ["ActiveState=inactive", "LoadState=masked"]
+    assert "systemd-journal-remote" not in host.check_output("ps -eo args")
+
+
+@pytest.mark.control("STK-AUD-016")
+def test_journald_is_the_one_logging_system(host, journald):
+    states = host.run("systemctl is-active systemd-journald rsyslog syslog-ng").stdout.split()
+    assert states == ["active", "inactive", "inactive"]
+    wanted = {"ForwardToSyslog": "no", "Compress": "yes"}
+    assert {key: journald.get(key) for key in wanted} == wanted

@@ -44,6 +44,13 @@ def sources(host):
     ]
 
 
+def newest_record(host):
+    """The evidence of the newest patching run on the node."""
+    newest = host.run("ls /var/lib/stockade/patching/*.json | sort | tail -n 1").stdout.strip()
+    assert newest, "no patching run has left evidence"
+    return json.loads(host.file(newest).content_string)
+
+
 @pytest.mark.control("STK-PAT-001")
 def test_an_unsigned_source_is_refused(host):
     """A real source without a signature, offered to the node's own apt."""
@@ -147,9 +154,76 @@ def test_every_hold_is_declared_and_has_not_expired(host, region):
     configuration = host.file("/etc/stockade/patching.json")
     assert configuration.exists, "no declaration of holds on the node"
     today = datetime.now(ZoneInfo(region["patching"]["timezone"])).date()
+    stated = json.loads(configuration.content_string)["holds"]
+    expired = [hold["name"] for hold in stated if date.fromisoformat(hold["until"]) < today]
+    assert expired == [], "the declaration of holds has to be renewed or withdrawn"
+    rolled_back = host.run("cat /var/lib/stockade/rolled-back.json")
+    stated += json.loads(rolled_back.stdout) if rolled_back.rc == 0 else []
     declared = {
         hold["name"]
-        for hold in json.loads(configuration.content_string)["holds"]
+        for hold in stated
         if hold["reason"].strip() and date.fromisoformat(hold["until"]) >= today
     }
     assert set(host.check_output("apt-mark showhold").split()) - declared == set()
+
+
+@pytest.mark.control("STK-PAT-011")
+def test_the_last_run_left_whole_evidence_that_agrees_with_the_node(host):
+    record = newest_record(host)
+    assert record["schema"] == "stockade/patching/1"
+    assert record["outcome"] in ("patched", "unchanged", "rolled back"), record["problem"]
+    assert record["before"] and record["after"], "versions before or after are missing"
+    changed = {
+        n for n in record["before"] | record["after"] if record["before"].get(n) != record["after"].get(n)
+    }
+    assert changed == {package["name"] for package in record["packages"]}
+    shown = host.check_output("dpkg-query -W -f '${Package}:${Architecture} ${Version}\\n'")
+    now = dict(line.split(" ", 1) for line in shown.splitlines() if " " in line)
+    assert {n: v for n, v in record["after"].items() if n in changed and now.get(n) != v} == {}
+    assert [
+        package["name"] for package in record["packages"] if package["changelog"] not in ("read", "not read")
+    ] == []
+
+
+@pytest.mark.control("STK-PAT-012")
+def test_no_package_is_half_way(host):
+    shown = host.check_output("dpkg-query -W -f '${db:Status-Abbrev} ${Package}\\n'").splitlines()
+    assert len(shown) > 50, "dpkg knows hardly any package"
+    assert [line for line in shown if line[1:3] not in ("i ", "n ", "c ")] == []
+
+
+@pytest.mark.control("STK-PAT-013")
+def test_every_update_of_the_last_run_came_from_a_declared_source(host, apt):
+    record = newest_record(host)
+    patterns = [v for v in apt.get("Unattended-Upgrade::Origins-Pattern", []) if v]
+    fields = [dict(field.split("=", 1) for field in pattern.split(",")) for pattern in patterns]
+    allowed = {f"{f.get('origin', '')}:{f.get('label', '')}:" for f in fields}
+    security = record["mode"] == "security"
+    wrong = [
+        package["name"]
+        for package in record["packages"]
+        if package["origin"] == "unknown"
+        or (security and package["before"] and not any(a in f"{package['origin']}" for a in allowed))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.control("STK-PAT-014")
+def test_the_last_run_kept_the_window_or_says_why_not(host, region):
+    window = newest_record(host)["window"]
+    assert {"window": window["window"], "timezone": window["timezone"]} == {
+        key: region["patching"][key] for key in ("window", "timezone")
+    }
+    assert window["kept"] is True or (window["forced"] or "").strip(), (
+        "outside of the window without a reason"
+    )
+
+
+@pytest.mark.control("STK-PAT-015")
+def test_the_running_kernel_is_the_installed_one(host):
+    if host.run("systemd-detect-virt --container --quiet").rc == 0:
+        pytest.skip("not applicable: in a container the kernel belongs to the host; the node installs none")
+    running = host.check_output("uname -r")
+    flavour = running.rsplit("-", 1)[-1]
+    newest = host.check_output(f"ls /boot/vmlinuz-*-{flavour} | sed s,/boot/vmlinuz-,, | sort -V | tail -n 1")
+    assert running == newest

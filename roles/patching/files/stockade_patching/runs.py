@@ -8,11 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 from . import holds, packages, reboots, records
-from .commands import Refused
+from .commands import Refused, attempt
 from .records import Record
 
 Configuration = dict[str, Any]
 ROLLBACK_HOLD_DAYS = 14
+LOG_RIGHTS = "/etc/tmpfiles.d/stockade-audit.conf"
 
 
 def update(run: str, trigger: str, mode: str, configuration: Configuration, force: str) -> Record:
@@ -35,6 +36,8 @@ def update(run: str, trigger: str, mode: str, configuration: Configuration, forc
         problem = str(refused)
         if half := packages.unsettled():
             problem = f"{', '.join(half)} half-way: {problem}"
+    # Role audit states who reads logs; apt has just made some of them anew.
+    attempt(("systemd-tmpfiles", "--create", LOG_RIGHTS), 60)
     record = records.conclude(record, configuration, planned, problem)
     if problem:
         raise Refused(problem)
