@@ -28,6 +28,7 @@ from twin.account.extensions import (
     macie,
     metadata,
     metric_filters,
+    monitoring,
     network_firewall,
     object_lock,
     public_access,
@@ -36,6 +37,7 @@ from twin.account.extensions import (
     request_metrics,
     resolver,
     resolver_logs,
+    root_user,
     s3,
     s3_access,
     schedules,
@@ -58,6 +60,8 @@ def install() -> None:
     if _installed:
         return
     for module in (
+        root_user,
+        monitoring,
         accounts,
         vending,
         addresses,

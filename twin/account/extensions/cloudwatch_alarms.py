@@ -26,8 +26,22 @@ _WIDGETS = ("metric", "text", "log", "alarm", "explorer")
 _WIDEST, _HIGHEST, _MOST = 24, 1000, 500
 
 
+class _Steady(dict[str, Any]):
+    """Alarms that may be listed while others are put: moto walks them live, and 24 are put at a time."""
+
+    def values(self) -> Any:
+        return list(super().values())
+
+
 def install() -> None:
-    """Wrap the three operations."""
+    """Wrap the three operations, and keep the alarms where they can be listed at any time."""
+    begin = CloudWatchBackend.__init__
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        begin(self, *args, **kwargs)
+        self.alarms = _Steady(self.alarms)
+
+    place(CloudWatchBackend, __init__=__init__)
     put, change, put_dashboard = (
         CloudWatchBackend.put_metric_alarm,
         CloudWatchBackend.set_alarm_state,

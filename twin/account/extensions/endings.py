@@ -2,7 +2,8 @@
 
 EC2 API reference: the primary interface of an instance goes with it (RunInstances, DeleteOnTermination is
 true unless said otherwise); a NAT gateway's interface goes with the gateway and its address is released
-from it (DeleteNatGateway); a VPC's default network ACL goes with the VPC (DeleteVpc).
+from it (DeleteNatGateway); a VPC's default network ACL goes with the VPC (DeleteVpc), and a network ACL's
+association with the subnet (DeleteSubnet).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from moto.ec2.models.nat_gateways import NatGatewayBackend
+from moto.ec2.models.subnets import SubnetBackend
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses import EC2Response
 
@@ -17,10 +19,11 @@ from twin.account.extensions.placing import place
 
 
 def install() -> None:
-    """Wrap the three endings."""
+    """Wrap the four endings."""
     _end_interfaces_with_instances()
     _end_interfaces_with_nat_gateways()
     _end_acls_with_vpcs()
+    _end_associations_with_subnets()
 
 
 def _end_interfaces_with_instances() -> None:
@@ -54,6 +57,20 @@ def _end_interfaces_with_nat_gateways() -> None:
         return gateway
 
     place(NatGatewayBackend, delete_nat_gateway=delete_nat_gateway)
+
+
+def _end_associations_with_subnets() -> None:
+    delete = SubnetBackend.delete_subnet
+
+    def delete_subnet(self: Any, subnet_id: str) -> Any:
+        gone = delete(self, subnet_id)
+        for acl in self.network_acls.values():
+            for key, held in list(acl._associations.items()):
+                if held.subnet_id == subnet_id:
+                    del acl._associations[key]
+        return gone
+
+    place(SubnetBackend, delete_subnet=delete_subnet)
 
 
 def _end_acls_with_vpcs() -> None:
