@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from verify.account import Account
-from verify.policies import conditions, denies_everybody, principals, statements
+from verify.policies import conditions, covers, denies_everybody, principals, statements
 from verify.subjects import Resource
 
 Region = dict[str, Any]
@@ -24,6 +24,9 @@ ONE_PLACE = {"ONEZONE_IA", "EXPRESS_ONEZONE", "OUTPOSTS", "REDUCED_REDUNDANCY", 
 
 # Services that write into SSE-S3 only: Amazon S3 User Guide, "Enabling Amazon S3 server access logging";
 # Elastic Load Balancing User Guide, "Enable access logs" (both read 2026-11).
+# Beside these GuardDuty reads address lists, which it can under S3's own key only (storage/deliveries.py).
+KEYED_BELOW = {"bucket/findings": "findings/any"}
+DELIVERED_INTO = {"bucket/logs", "bucket/delivery"}
 TAKES_NO_KEY = {"logging.s3.amazonaws.com", "logdelivery.elasticloadbalancing.amazonaws.com"}
 
 
@@ -49,7 +52,11 @@ def log_targets(aws: Account, resources: Find) -> set[str]:
 
 @pytest.fixture
 def takes_no_key(bucket: Resource, policy: str | None, log_targets: set[str]) -> bool:
-    """Whether a service delivers into this bucket that could not with a key of ours."""
+    """Whether a service delivers into this bucket that could not with a key of ours; only buckets that are
+    planned for it may say so, or any bucket would need but one line in its policy.
+    """
+    if bucket.expected is None or bucket.expected.get("key") or bucket.id not in DELIVERED_INTO:
+        return False
     admitted = {p for s in statements(policy) if s.get("Effect") == "Allow" for p in principals(s)}
     return bucket["Name"] in log_targets or bool(admitted & TAKES_NO_KEY)
 
@@ -70,7 +77,8 @@ def test_new_objects_are_encrypted_with_our_own_key(
     assert found, "no default encryption is configured"
     default = found["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]
     if takes_no_key:
-        assert default["SSEAlgorithm"] in ("AES256", "aws:kms"), f"algorithm {default['SSEAlgorithm']}"
+        # Nothing but S3's own key: under any other the service would stop delivering without a word.
+        assert default["SSEAlgorithm"] == "AES256", f"algorithm {default['SSEAlgorithm']}"
         return
     assert default["SSEAlgorithm"] in ("aws:kms", "aws:kms:dsse"), f"algorithm {default['SSEAlgorithm']}"
     key = default.get("KMSMasterKeyID", "")
@@ -176,7 +184,9 @@ def test_the_bucket_policy_gives_nothing_to_strangers(policy: str | None, region
             continue
         for principal in principals(statement):
             service = principal.endswith(".amazonaws.com")
-            bound = "stringequals aws:sourceaccount" in conditions(statement) or all(
+            # Elastic Load Balancing names no source when it delivers; its prefix holds the account's number.
+            source = conditions(statement).get("stringequals aws:sourceaccount")
+            bound = source == [str(region["account"])] or all(
                 f"/AWSLogs/{region['account']}/" in resource for resource in statement.get("Resource", [])
             )
             ours = own in principal or principal == str(region["account"])
@@ -185,13 +195,42 @@ def test_the_bucket_policy_gives_nothing_to_strangers(policy: str | None, region
 
 @pytest.mark.control("STK-BKT-011")
 def test_an_object_under_another_key_is_refused(
-    bucket: Resource, policy: str | None, takes_no_key: bool
+    bucket: Resource, policy: str | None, takes_no_key: bool, region: Region
 ) -> None:
     if takes_no_key:
         pytest.skip("not applicable: logs are delivered into it under S3's own key, which takes no other")
-    refusals = [s for s in statements(policy) if s.get("Effect") == "Deny" and "*" in principals(s)]
-    named = {
-        key.split(" ", 1)[1] for s in refusals for key in conditions(s) if key.startswith("stringnotequals")
-    }
-    for header in ("s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id"):
-        assert header in named, f"an upload may choose its own {header}"
+    header = "s3:x-amz-server-side-encryption"
+    assert _refused(bucket, policy, header, {"aws:kms"}), "an upload may choose another kind of encryption"
+    keys = _named(policy, f"{header}-aws-kms-key-id")
+    ours = {arn.lower() for arn in region["keys"].values()}
+    assert keys and keys <= ours, f"an upload may be under {', '.join(sorted(keys - ours)) or 'any key'}"
+    under_any_name = _refused(bucket, policy, f"{header}-aws-kms-key-id", keys)
+    if bucket.expected is not None and bucket.expected.get("tenants"):
+        return  # each prefix has its own key: STK-BKT-016
+    assert under_any_name, "some names may be uploaded under another key"
+
+
+def _refusals(policy: str | None, header: str) -> Rules:
+    """Denials of uploads, to everybody, whose header is present and not what they name."""
+    return [
+        statement
+        for statement in statements(policy)
+        if statement.get("Effect") == "Deny"
+        and "*" in principals(statement)
+        and covers(statement.get("Action", []), "s3:PutObject")
+        and set(conditions(statement)) == {f"stringnotequals {header}", f"null {header}"}
+    ]
+
+
+def _named(policy: str | None, header: str) -> set[str]:
+    found = [conditions(statement)[f"stringnotequals {header}"] for statement in _refusals(policy, header)]
+    return {value for values in found for value in values}
+
+
+def _refused(bucket: Resource, policy: str | None, header: str, wanted: set[str]) -> bool:
+    name = KEYED_BELOW.get(bucket.id, "any/object")
+    return any(
+        set(conditions(statement)[f"stringnotequals {header}"]) <= wanted
+        and covers(statement.get("Resource", []), f"arn:aws:s3:::{bucket['Name']}/{name}")
+        for statement in _refusals(policy, header)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from verify.policies import conditions, principals, unlimited
 from verify.subjects import Resource
 
 Region = dict[str, Any]
+Find = Callable[[str], list[Resource]]
 
 
 DESTRUCTION = ("s3:DeleteObjectVersion", "s3:DeleteBucket", "kms:ScheduleKeyDeletion", "logs:DeleteLogGroup")
@@ -39,7 +41,9 @@ def test_no_role_may_do_everything_of_a_service_everywhere(role: Resource, aws: 
 
 
 @pytest.mark.control("STK-IAM-003")
-def test_a_role_trusts_one_aws_service_or_our_own_account_only(role: Resource, region: Region) -> None:
+def test_a_role_trusts_one_aws_service_or_our_own_account_only(
+    role: Resource, region: Region, aws: Account, resources: Find
+) -> None:
     found = identity.trusted(role.data)
     assert found, "nobody may assume it: it serves nothing"
     who = {name for statement in found for name in principals(statement)}
@@ -48,17 +52,32 @@ def test_a_role_trusts_one_aws_service_or_our_own_account_only(role: Resource, r
     assert not foreign, f"it trusts {', '.join(sorted(foreign))}"
     assert len(services) <= 1, f"it trusts {len(services)} services: {', '.join(sorted(services))}"
     for statement in found:
-        # EC2 assumes a role for the instance that carries it; other services act for whoever asks them, so
-        # they are
-        # bound to our account (IAM User Guide, "The confused deputy problem").
-        # S3 takes a role for replication only from whoever may pass it, which is this account; its
-        # documentation promises no source in the request ("Setting up permissions for live replication").
-        if principals(statement) <= {"ec2.amazonaws.com"} or principals(statement) <= {"s3.amazonaws.com"}:
+        # Services act for whoever asks them, so they are bound to our account (IAM User Guide, "The
+        # confused deputy problem"). Two name no source in the request: EC2, for the instance that carries
+        # the role, and S3, for the bucket whose replication names it ("Setting up permissions for live
+        # replication"). Both take it only from whoever may pass it, and a role is passed inside its account
+        # only; so it has to be carried or named indeed.
+        if principals(statement) <= {"ec2.amazonaws.com"}:
+            carried = aws.need("iam", "list_instance_profiles_for_role", RoleName=role["RoleName"])
+            assert carried["InstanceProfiles"], "no instance profile carries it: EC2 takes it for nothing"
             continue
-        bound = {"stringequals aws:sourceaccount", "stringequals aws:principalaccount"} & set(
-            conditions(statement)
-        )
-        assert bound or not services, f"{', '.join(services)} may use it for another account"
+        if principals(statement) <= {"s3.amazonaws.com"}:
+            assert role["Arn"] in _copiers(aws, resources), "no bucket of ours is copied under it"
+            continue
+        own = {str(region["account"])}
+        bound = [set(conditions(statement).get(f"stringequals aws:{key}", [])) for key in _SOURCES]
+        assert own in bound or not services, f"{', '.join(services)} may use it for another account"
+
+
+_SOURCES = ("sourceaccount", "principalaccount")
+
+
+def _copiers(aws: Account, resources: Find) -> set[str]:
+    """Roles under which S3 copies objects of this account's buckets."""
+    absent = ("ReplicationConfigurationNotFoundError",)
+    buckets = [bucket["Name"] for bucket in resources("bucket") if bucket.data]
+    found = [aws.read("s3", "get_bucket_replication", absent=absent, Bucket=name) for name in buckets]
+    return {answer["ReplicationConfiguration"]["Role"] for answer in found if answer}
 
 
 @pytest.mark.control("STK-IAM-004")

@@ -13,6 +13,17 @@ from verify.subjects import Resource
 Region = dict[str, Any]
 
 
+# Through which services identities use a key, by what it is for; what AWS writes by itself is bounded apart.
+SERVES = {
+    "volumes": ("ec2",),
+    "trail": ("s3",),
+    "findings": ("s3",),
+    "notices": ("sns", "sqs"),
+    "archive": ("s3",),
+    "backup": ("backup",),
+    "data": ("s3",),
+    "customer": ("s3",),
+}
 CRYPTOGRAPHY = ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom")
 
 
@@ -53,16 +64,36 @@ def test_whoever_administers_a_key_cannot_use_it(policy: list[Statement]) -> Non
 
 
 @pytest.mark.control("STK-KMS-005")
-def test_a_key_is_used_through_the_service_it_is_for_only(policy: list[Statement], region: Region) -> None:
-    wanted = ("kms:viaservice", "kms:encryptioncontext:")
+def test_a_key_is_used_through_the_service_it_is_for_only(
+    key: Resource, policy: list[Statement], region: Region
+) -> None:
     for statement in policy:
-        if statement.get("Effect") == "Allow" and covers(statement.get("Action", []), "kms:Decrypt"):
-            keys = " ".join(conditions(statement))
-            # A service that calls for itself names no via; what it acts for bounds it.
-            services = all(name.endswith(".amazonaws.com") for name in principals(statement))
-            acted_for = services and "aws:sourceaccount" in keys and "aws:sourcearn" in keys
-            bound = acted_for or any(word in keys for word in wanted)
-            assert bound, f"statement {statement.get('Sid')} bounds no service"
+        usable = [action for action in CRYPTOGRAPHY if covers(statement.get("Action", []), action)]
+        if statement.get("Effect") != "Allow" or not usable:
+            continue
+        asked, sid = conditions(statement), f"statement {statement.get('Sid')}"
+        if all(name.endswith(".amazonaws.com") for name in principals(statement)):
+            # A service that calls for itself names no via; what it acts for bounds it, and is ours.
+            assert _acted_for(asked, str(region["account"])), f"{sid} bounds its service to nothing of ours"
+            continue
+        through = asked.get("stringequals kms:viaservice", [])
+        assert through, f"{sid} gives {', '.join(usable)} by a direct call"
+        kind = key.id.partition("/")[2].partition("/")[0]
+        meant = {f"{service}.{region['region']}.amazonaws.com" for service in SERVES.get(kind, ())}
+        assert set(through) <= meant, f"{sid} works through {', '.join(sorted(set(through) - meant))}"
+
+
+def _acted_for(asked: dict[str, list[str]], account: str) -> bool:
+    """Do these conditions tie a service to something of this account: a source, or an encryption context?"""
+    source = asked.get("stringequals aws:sourceaccount") == [account]
+    named = [
+        values
+        for name, values in asked.items()
+        if name.endswith(" aws:sourcearn") or " kms:encryptioncontext:" in name
+    ]
+    ours = bool(named) and all(f":{account}:" in value for values in named for value in values)
+    by_context = any(" kms:encryptioncontext:" in name for name in asked)
+    return ours and (source or by_context)
 
 
 @pytest.mark.control("STK-KMS-006")
