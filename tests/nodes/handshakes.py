@@ -39,7 +39,7 @@ def serve(arguments, environment):
         ["openssl", "s_server", "-accept", "127.0.0.1:0", "-key", "k", "-cert", "c", "-www", *arguments],
         env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    for line in process.stdout:
+    for line in process.stdout or ():
         if line.startswith("ACCEPT"):
             return process, int(line.rsplit(":", 1)[1])
     return process, None
@@ -96,8 +96,10 @@ class GnuTls:
         """Against a client that OpenSSL starts."""
         with socket.create_server(("127.0.0.1", 0)) as door:
             argv = ["openssl", "s_client", "-connect", f"127.0.0.1:{door.getsockname()[1]}", *arguments]
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "stdin": subprocess.DEVNULL}
-            client = subprocess.Popen(argv, env=NO_POLICY, **quiet)
+            client = subprocess.Popen(
+                argv, env=NO_POLICY,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
             connection, _ = door.accept()
             with connection:
                 agreed = self.handshake(SERVER, connection)
