@@ -72,7 +72,7 @@ def test_every_failure_is_listed_with_its_reason_and_nothing_else_is(hardened: V
     assert known - hardened.failed == set(), "listed and passed"
 
 
-# As measured (see the page); the goal is 90, and a running audit daemon, which this kernel cannot have, is 11.
+# As measured (see the page). The goal is 90; an audit daemon, which this kernel cannot have, is 11 of it.
 SCORE = 70.5
 SCORE_OF_THE_NODE_ITSELF = 86.0
 
