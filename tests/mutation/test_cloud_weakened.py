@@ -29,7 +29,7 @@ from tests.mutation.weaknesses import (
     vpn,
     watch,
 )
-from tests.mutation.weaknesses.pairs import Pairs, Weakness, node_of
+from tests.mutation.weaknesses.pairs import Pairs, Weakness, account, node_of
 
 # Areas that touch different things are weakened together; what one removes, another may need.
 GROUPS = {
@@ -92,6 +92,25 @@ def test_what_the_contract_promises_and_the_account_lacks_is_red(live: Any) -> N
     assert code == 1
     assert {subject for _, subject in red} == {"bucket/attic", "instance/edge-z-9"}
     assert "nobody-made-this of the region contract is not in the account" in live.why(red)
+
+
+def test_what_the_contract_names_outside_the_allowed_regions_is_red(live: Any) -> None:
+    contract = {**live.contract, "elsewhere": "arn:aws:sqs:us-east-1:111122223333:copy"}
+    code, red = live.verify(contract)
+    assert red == account(live, "REG-002"), live.why(red)
+    assert code == 1
+
+
+def test_credentials_of_another_account_prove_nothing(live: Any) -> None:
+    """A green report about the wrong account would be the worst: everything promised is missing there."""
+    role = "arn:aws:iam::999999999999:role/theirs"
+    theirs = live.client("sts").assume_role(RoleArn=role, RoleSessionName="lost")["Credentials"]
+    names = {"AWS_ACCESS_KEY_ID": "AccessKeyId", "AWS_SECRET_ACCESS_KEY": "SecretAccessKey"}
+    env = {name: theirs[key] for name, key in names.items()} | {"AWS_SESSION_TOKEN": theirs["SessionToken"]}
+    code, red = live.verify(env=env)
+    assert code != 0
+    assert account(live, "REG-001") <= red
+    assert {("STK-BKT-001", "bucket/evidence"), ("STK-CMP-001", "instance/edge-a-1")} <= red
 
 
 def test_an_account_that_does_not_answer_proves_nothing(live: Any) -> None:

@@ -1,5 +1,6 @@
-"""What a stack may ask for beyond the shipped ones, for real: a transit gateway, inspection, a third VPC that
-nothing is joined to. Provisioned, unchanged by a second run, green, red where it is weakened, and removed.
+"""What a stack may ask for beyond the shipped ones, for real: a transit gateway, inspection, a way out of a
+private tier, a third VPC that nothing is joined to. Provisioned, unchanged by a second run, green, red where
+it is weakened, and removed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = stack["config"]
     config["stockade:transit"] = "transit_gateway"
     config["stockade:vpcs"]["customer"]["inspection"] = True
+    out = {"from": ["app"], "to": ["internet"], "protocol": "tcp", "port": 443, "why": "a partner's service"}
+    config["stockade:firewall"].append(out)
     config["stockade:vpcs"]["vault"] = {"cidr": "10.22.0.0/16", "tiers": ["isolated"]}
     (folder / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump(stack))
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
@@ -65,6 +68,8 @@ def test_every_control_holds_with_both_options(optioned: Live) -> None:
     assert optioned.report is not None
     judged = {(r.control, r.subject) for r in optioned.report.results}
     assert {
+        ("STK-NET-005", "subnet/customer/private-a"),
+        ("STK-NET-016", "vpc/customer"),
         ("STK-NET-036", "vpc/vault"),
         ("STK-NET-037", "vpc/customer"),
         ("STK-NET-038", "transit_gateway/transit"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,7 +49,103 @@ def internal_node_with_a_public_address(live: Any) -> Iterator[Pairs]:
     ec2.release_address(AllocationId=address)
 
 
+def images_may_be_shared(live: Any) -> Iterator[Pairs]:
+    ec2 = live.client("ec2")
+    ec2.disable_image_block_public_access()
+    yield account(live, "ACC-006")
+    ec2.enable_image_block_public_access(ImageBlockPublicAccessState="block-new-sharing")
+
+
+def a_node_is_stopped(live: Any) -> Iterator[Pairs]:
+    ec2, node = live.client("ec2"), node_of(live, "archive")
+    ec2.stop_instances(InstanceIds=[node["instance_id"]])
+    yield pairs(f"instance/{node['name']}", "CMP-004")
+    ec2.start_instances(InstanceIds=[node["instance_id"]])
+
+
+def a_node_watched_every_five_minutes(live: Any) -> Iterator[Pairs]:
+    ec2, node = live.client("ec2"), node_of(live, "edge")
+    ec2.unmonitor_instances(InstanceIds=[node["instance_id"]])
+    yield pairs(f"instance/{node['name']}", "CMP-005")
+    ec2.monitor_instances(InstanceIds=[node["instance_id"]])
+
+
+def a_node_in_another_roles_group(live: Any) -> Iterator[Pairs]:
+    ec2, node, other = live.client("ec2"), node_of(live, "app"), node_of(live, "edge")
+    groups = [node["security_group"], other["security_group"]]
+    ec2.modify_instance_attribute(InstanceId=node["instance_id"], Groups=groups)
+    yield pairs(f"instance/{node['name']}", "CMP-006")
+    ec2.modify_instance_attribute(InstanceId=node["instance_id"], Groups=groups[:1])
+
+
+def template_by_hand(live: Any) -> Iterator[Pairs]:
+    ec2 = live.client("ec2")
+    login = base64.b64encode(b"#cloud-config\nssh_pwauth: true\n").decode()
+    ec2.create_launch_template(
+        LaunchTemplateName="quick", LaunchTemplateData={"InstanceType": "t3.micro", "UserData": login}
+    )
+    yield pairs("launch_template/quick", "CMP-007", "CMP-008")
+    ec2.delete_launch_template(LaunchTemplateName="quick")
+
+
+def nodes_under_another_roles_rights(live: Any) -> Iterator[Pairs]:
+    iam, roles = live.client("iam"), live.contract["roles"]
+    profile = roles["edge"]["instance_profile"]
+    own, other = (roles[name]["role_arn"].split("/")[-1] for name in ("edge", "app"))
+
+    def hold(new: str, old: str) -> None:
+        iam.remove_role_from_instance_profile(InstanceProfileName=profile, RoleName=old)
+        iam.add_role_to_instance_profile(InstanceProfileName=profile, RoleName=new)
+
+    hold(other, own)
+    nodes = [node["name"] for node in live.contract["nodes"] if node["role"] == "edge"]
+    # Nothing carries the role of edge any longer, so nobody has a reason to assume it.
+    yield {("STK-IAM-006", f"instance/{name}") for name in nodes} | pairs("role/edge", "IAM-003")
+    hold(own, other)
+
+
+def instance_by_hand(live: Any) -> Iterator[Pairs]:
+    """Like a planned node in all but the plan: nobody says where it stands, what it is or what it may do."""
+    ec2, node = live.client("ec2"), node_of(live, "app")
+    made = ec2.run_instances(
+        ImageId="ami-0123456789abcdef0",
+        MinCount=1,
+        MaxCount=1,
+        SubnetId=live.contract["vpcs"][node["vpc"]]["subnets"][node["subnet"]]["id"],
+        SecurityGroupIds=[node["security_group"]],
+    )["Instances"][0]["InstanceId"]
+    found = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [made]}])["Volumes"]
+    numbers = ("CMP-003", "CMP-004", "CMP-005", "CMP-006", "CMP-009", "IAM-006")
+    disks = {
+        (control, f"volume/{volume['VolumeId']}")
+        for volume in found
+        for control in ("STK-CMP-002", "STK-BAK-005")
+    }
+    yield pairs(f"instance/{made}", *numbers) | disks
+    ec2.terminate_instances(InstanceIds=[made])
+
+
+def snapshot_for_another_account(live: Any) -> Iterator[Pairs]:
+    ec2, node = live.client("ec2"), node_of(live, "archive")
+    wanted = [{"Name": "attachment.instance-id", "Values": [node["instance_id"]]}]
+    volume = ec2.describe_volumes(Filters=wanted)["Volumes"][0]["VolumeId"]
+    taken = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    ec2.modify_snapshot_attribute(
+        SnapshotId=taken, Attribute="createVolumePermission", OperationType="add", UserIds=["999999999999"]
+    )
+    yield account(live, "CMP-010")
+    ec2.delete_snapshot(SnapshotId=taken)
+
+
 WEAKNESSES: tuple[Weakness, ...] = (
+    images_may_be_shared,
+    a_node_is_stopped,
+    a_node_watched_every_five_minutes,
+    a_node_in_another_roles_group,
+    template_by_hand,
+    nodes_under_another_roles_rights,
+    instance_by_hand,
+    snapshot_for_another_account,
     new_volumes_in_clear,
     old_metadata_by_default,
     snapshots_may_be_shared,

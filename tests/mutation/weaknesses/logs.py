@@ -17,4 +17,11 @@ def tunnel_logs_kept_for_a_month(live: Any) -> Iterator[Pairs]:
     logs.put_retention_policy(logGroupName=name, retentionInDays=group["retentionInDays"])
 
 
-WEAKNESSES: tuple[Weakness, ...] = (tunnel_logs_kept_for_a_month,)
+def log_group_by_hand(live: Any) -> Iterator[Pairs]:
+    logs = live.client("logs")
+    logs.create_log_group(logGroupName="/quick")
+    yield pairs("log_group/quick", "LOG-001", "LOG-002")
+    logs.delete_log_group(logGroupName="/quick")
+
+
+WEAKNESSES: tuple[Weakness, ...] = (tunnel_logs_kept_for_a_month, log_group_by_hand)

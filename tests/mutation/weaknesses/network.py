@@ -86,8 +86,9 @@ def tunnel_by_hand_with_what_aws_accepts(live: Any) -> Iterator[Pairs]:
     made = ec2.create_vpn_connection(
         Type="ipsec.1", CustomerGatewayId=known["customer_gateway"], VpnGatewayId=known["vpn_gateway"]
     )["VpnConnection"]["VpnConnectionId"]
-    numbers = [f"VPN-{number:03}" for number in range(1, 13)]
-    yield pairs(f"vpn/{made}", *numbers, "MON-013")
+    first = ("VPN-001", "VPN-002", "VPN-003", "VPN-004", "VPN-005", "VPN-006")
+    rest = ("VPN-007", "VPN-008", "VPN-009", "VPN-010", "VPN-011", "VPN-012")
+    yield pairs(f"vpn/{made}", *first, *rest, "MON-013")
     ec2.delete_vpn_connection(VpnConnectionId=made)
 
 
@@ -104,7 +105,71 @@ def endpoint_open_to_every_account(live: Any) -> Iterator[Pairs]:
     ec2.modify_vpc_endpoint(VpcEndpointId=mine["VpcEndpointId"], PolicyDocument=mine["PolicyDocument"])
 
 
+def subnet_by_hand(live: Any) -> Iterator[Pairs]:
+    ec2, vpc = live.client("ec2"), live.contract["vpcs"]["customer"]
+    made = ec2.create_subnet(VpcId=vpc["id"], CidrBlock="10.20.255.0/28")["Subnet"]["SubnetId"]
+    # It names no table and no ACL, so it gets the defaults, and what uses them shows there.
+    yield pairs(f"subnet/{made}", "NET-002", "NET-009") | pairs("vpc/customer", "NET-008")
+    ec2.delete_subnet(SubnetId=made)
+
+
+def main_table_leads_out(live: Any) -> Iterator[Pairs]:
+    ec2, vpc = live.client("ec2"), live.contract["vpcs"]["platform"]["id"]
+    main = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "association.main", "Values": ["true"]}]
+    (table,) = ec2.describe_route_tables(Filters=main)["RouteTables"]
+    where = [{"Name": "attachment.vpc-id", "Values": [vpc]}]
+    (gateway,) = ec2.describe_internet_gateways(Filters=where)["InternetGateways"]
+    route = {"RouteTableId": table["RouteTableId"], "DestinationCidrBlock": ANYWHERE}
+    ec2.create_route(**route, GatewayId=gateway["InternetGatewayId"])
+    yield pairs("vpc/platform", "NET-003")
+    ec2.delete_route(**route)
+
+
+def second_block(live: Any) -> Iterator[Pairs]:
+    ec2, vpc = live.client("ec2"), live.contract["vpcs"]["platform"]["id"]
+    added = ec2.associate_vpc_cidr_block(VpcId=vpc, CidrBlock="100.64.0.0/24")["CidrBlockAssociation"]
+    yield pairs("vpc/platform", "NET-001")
+    ec2.disassociate_vpc_cidr_block(AssociationId=added["AssociationId"])
+
+
+def administration_through_the_acl(live: Any) -> Iterator[Pairs]:
+    ec2, vpc = live.client("ec2"), live.contract["vpcs"]["customer"]
+    public = {name: s["id"] for name, s in vpc["subnets"].items() if s["tier"] == "public"}
+    acls = ec2.describe_network_acls()["NetworkAcls"]
+    acl = next(a for a in acls if any(x["SubnetId"] in public.values() for x in a["Associations"]))
+    entry = {"NetworkAclId": acl["NetworkAclId"], "RuleNumber": 32600, "Egress": False}
+    ec2.create_network_acl_entry(
+        **entry, Protocol="6", RuleAction="allow", CidrBlock=ANYWHERE, PortRange={"From": 22, "To": 22}
+    )
+    yield {("STK-NET-009", f"subnet/customer/{name}") for name in public}
+    ec2.delete_network_acl_entry(**entry)
+
+
+def endpoint_known_by_its_public_name(live: Any) -> Iterator[Pairs]:
+    ec2, vpc = live.client("ec2"), live.contract["vpcs"]["platform"]["id"]
+    endpoints = ec2.describe_vpc_endpoints()["VpcEndpoints"]
+    mine = next(e for e in endpoints if e["VpcId"] == vpc and e["ServiceName"].endswith(".ssm"))
+    ec2.modify_vpc_endpoint(VpcEndpointId=mine["VpcEndpointId"], PrivateDnsEnabled=False)
+    yield pairs("vpc/platform", "NET-012")
+    ec2.modify_vpc_endpoint(VpcEndpointId=mine["VpcEndpointId"], PrivateDnsEnabled=True)
+
+
+def group_that_nobody_uses(live: Any) -> Iterator[Pairs]:
+    ec2, vpc = live.client("ec2"), live.contract["vpcs"]["customer"]["id"]
+    made = ec2.create_security_group(GroupName="spare", Description="for later", VpcId=vpc)["GroupId"]
+    everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": ANYWHERE}]}]
+    ec2.revoke_security_group_egress(GroupId=made, IpPermissions=everything)
+    yield pairs("security_group/spare", "SGR-003", "SGR-004", "SGR-007")
+    ec2.delete_security_group(GroupId=made)
+
+
 WEAKNESSES: tuple[Weakness, ...] = (
+    subnet_by_hand,
+    main_table_leads_out,
+    second_block,
+    administration_through_the_acl,
+    endpoint_known_by_its_public_name,
+    group_that_nobody_uses,
     ssh_open_to_the_world,
     everything_may_leave,
     flow_log_deleted,

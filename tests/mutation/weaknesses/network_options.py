@@ -55,7 +55,33 @@ def firewall_anybody_may_delete(live: Any) -> Iterator[Pairs]:
     firewalls.update_firewall_delete_protection(**known, DeleteProtection=True)
 
 
+def way_out_through_another_zone(live: Any) -> Iterator[Pairs]:
+    ec2, tables = live.client("ec2"), [_table_of(live, "customer", f"private-{zone}") for zone in "ab"]
+
+    def way_out(table: str) -> str:
+        routes = ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"]
+        return next(str(r["NatGatewayId"]) for r in routes if r.get("DestinationCidrBlock") == ANYWHERE)
+
+    route = {"RouteTableId": tables[0], "DestinationCidrBlock": ANYWHERE}
+    own, other = way_out(tables[0]), way_out(tables[1])
+    ec2.replace_route(**route, NatGatewayId=other)
+    yield pairs("subnet/customer/private-a", "NET-005")
+    ec2.replace_route(**route, NatGatewayId=own)
+
+
+def second_way_out_in_one_zone(live: Any) -> Iterator[Pairs]:
+    """It stands in the private tier, where it serves nobody and hides from the public tier's rules."""
+    ec2, subnets = live.client("ec2"), live.contract["vpcs"]["customer"]["subnets"]
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    made = ec2.create_nat_gateway(SubnetId=subnets["private-c"]["id"], AllocationId=address)
+    yield pairs("vpc/customer", "NET-016")
+    ec2.delete_nat_gateway(NatGatewayId=made["NatGateway"]["NatGatewayId"])
+    ec2.release_address(AllocationId=address)
+
+
 WEAKNESSES: tuple[Weakness, ...] = (
+    way_out_through_another_zone,
+    second_way_out_in_one_zone,
     transit_table_without_an_end,
     vault_joined_by_hand,
     way_past_the_firewall,

@@ -134,6 +134,112 @@ def the_customers_copy_stays_ours(live: Any) -> Iterator[Pairs]:
     s3.put_bucket_replication(Bucket=name, ReplicationConfiguration=config)
 
 
+def objects_in_one_zone(live: Any) -> Iterator[Pairs]:
+    name, s3 = live.contract["buckets"]["evidence"]["name"], live.client("s3")
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+    moving = [{"Days": 30, "StorageClass": "ONEZONE_IA"}]
+    cheap = {"ID": "cheap", "Status": "Enabled", "Filter": {"Prefix": ""}, "Transitions": moving}
+    s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [*rules, cheap]})
+    yield pairs("bucket/evidence", "BKT-009")
+    s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": rules})
+
+
+def another_account_reads_findings(live: Any) -> Iterator[Pairs]:
+    stranger = {
+        "Sid": "Helpful",
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::999999999999:root"},
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{live.contract['buckets']['findings']['name']}/*",
+    }
+    with _policy(live, "findings", lambda found: [*found, stranger]):
+        yield pairs("bucket/findings", "BKT-010")
+
+
+def a_service_delivers_for_anybody(live: Any) -> Iterator[Pairs]:
+    def unbind(found: list[dict[str, Any]]) -> None:
+        delivery = _sid(found, "AccessLogDelivery")
+        delivery["Condition"]["StringEquals"]["aws:SourceAccount"] = "999999999999"
+
+    with _policy(live, "logs", unbind):
+        yield pairs("bucket/logs", "BKT-010")
+
+
+def uploads_choose_their_key(live: Any) -> Iterator[Pairs]:
+    def blind(found: list[dict[str, Any]]) -> None:
+        _sid(found, "NoOtherKey")["Action"] = "s3:PutObjectTagging"
+
+    with _policy(live, "archive", blind):
+        yield pairs("bucket/archive", "BKT-011")
+
+
+def records_of_operations_under_an_aws_key(live: Any) -> Iterator[Pairs]:
+    name, s3 = live.contract["buckets"]["evidence"]["name"], live.client("s3")
+    before = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]
+    default = {"SSEAlgorithm": "AES256"}
+    plain = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=plain)
+    yield pairs("bucket/evidence", "BKT-001", "BKT-012")
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=before)
+
+
+def logs_under_a_key_that_deliveries_cannot_use(live: Any) -> Iterator[Pairs]:
+    name, s3 = live.contract["buckets"]["logs"]["name"], live.client("s3")
+    before = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": live.contract["keys"]["archive"]}
+    ours = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=ours)
+    yield pairs("bucket/logs", "BKT-001")
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=before)
+
+
+def copies_leave_the_allowed_regions(live: Any) -> Iterator[Pairs]:
+    name, s3 = live.contract["buckets"][ACME]["name"], live.client("s3")
+    config = s3.get_bucket_replication(Bucket=name)["ReplicationConfiguration"]
+    abroad = json.loads(json.dumps(config))
+    target = abroad["Rules"][0]["Destination"]["EncryptionConfiguration"]
+    target["ReplicaKmsKeyID"] = target["ReplicaKmsKeyID"].replace("ap-south-2", "us-west-2")
+    s3.put_bucket_replication(Bucket=name, ReplicationConfiguration=abroad)
+    yield pairs(f"bucket/{ACME}", "REG-005", "BKT-021")
+    s3.put_bucket_replication(Bucket=name, ReplicationConfiguration=config)
+
+
+def key_waiting_for_its_end(live: Any) -> Iterator[Pairs]:
+    kms, key = live.client("kms"), live.contract["keys"]["backup"]
+    kms.disable_key(KeyId=key.split("/")[-1])
+    yield pairs("key/backup", "KMS-002")
+    kms.enable_key(KeyId=key.split("/")[-1])
+
+
+def key_for_another_account(live: Any) -> Iterator[Pairs]:
+    kms, key = live.client("kms"), live.contract["keys"]["findings"]
+    before = kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+    wide = json.loads(before)
+    stranger = {"AWS": "arn:aws:iam::999999999999:root"}
+    wide["Statement"].append(
+        {"Effect": "Allow", "Principal": stranger, "Action": "kms:DescribeKey", "Resource": "*"}
+    )
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(wide))
+    yield pairs("key/findings", "KMS-006")
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=before)
+
+
+def key_through_any_service(live: Any) -> Iterator[Pairs]:
+    kms, key = live.client("kms"), live.contract["keys"]["archive"]
+    before = kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+    assert "s3." in before
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=before.replace('"s3.', '"lambda.'))
+    yield pairs("key/archive", "KMS-005")
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=before)
+
+
+def key_that_leaves_the_region(live: Any) -> Iterator[Pairs]:
+    kms = live.client("kms")
+    made = kms.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"]
+    yield pairs(f"key/{made}", "REG-006", "KMS-001", "KMS-004", "KMS-005")
+    kms.schedule_key_deletion(KeyId=made, PendingWindowInDays=7)
+
+
 def versioning_suspended(live: Any) -> Iterator[Pairs]:
     name, s3 = live.contract["buckets"]["logs"]["name"], live.client("s3")
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"})
@@ -154,8 +260,8 @@ def bucket_may_become_public(live: Any) -> Iterator[Pairs]:
 def bucket_by_hand_in_another_region(live: Any) -> Iterator[Pairs]:
     s3 = live.client("s3", "us-west-2")
     s3.create_bucket(Bucket="somebodys-copy", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
-    numbers = ("001", "002", "003", "004", "005", "006", "007", "008", "011", "013", "022")
-    yield pairs("bucket/somebodys-copy", *(f"BKT-{n}" for n in numbers), "REG-004")
+    first = ("BKT-001", "BKT-002", "BKT-003", "BKT-004", "BKT-005", "BKT-006", "BKT-007", "BKT-008")
+    yield pairs("bucket/somebodys-copy", *first, "BKT-011", "BKT-013", "BKT-022", "REG-004")
     s3.delete_bucket(Bucket="somebodys-copy")
 
 
@@ -248,6 +354,17 @@ def a_volume_left_out(live: Any) -> Iterator[Pairs]:
 
 WEAKNESSES: tuple[Weakness, ...] = (
     bucket_policy_removed,
+    objects_in_one_zone,
+    another_account_reads_findings,
+    a_service_delivers_for_anybody,
+    uploads_choose_their_key,
+    records_of_operations_under_an_aws_key,
+    logs_under_a_key_that_deliveries_cannot_use,
+    copies_leave_the_allowed_regions,
+    key_waiting_for_its_end,
+    key_for_another_account,
+    key_through_any_service,
+    key_that_leaves_the_region,
     versioning_suspended,
     bucket_may_become_public,
     bucket_by_hand_in_another_region,

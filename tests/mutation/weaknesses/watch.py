@@ -66,6 +66,22 @@ def tunnel_alarm_on_another_connection(live: Any) -> Iterator[Pairs]:
     client.put_metric_alarm(**_put_again(alarm))
 
 
+def tunnel_alarm_for_both_tunnels_only(live: Any) -> Iterator[Pairs]:
+    name = list(live.contract["vpn"])[1]
+    client, alarm = _alarm(live, f"tunnel-{name.replace('/', '-')}")
+    client.put_metric_alarm(**{**_put_again(alarm), "Threshold": 0.5})
+    yield pairs(f"vpn/{name}", "MON-013")
+    client.put_metric_alarm(**_put_again(alarm))
+
+
+def tunnel_alarm_on_the_better_value(live: Any) -> Iterator[Pairs]:
+    name = list(live.contract["vpn"])[2]
+    client, alarm = _alarm(live, f"tunnel-{name.replace('/', '-')}")
+    client.put_metric_alarm(**{**_put_again(alarm), "Statistic": "Maximum"})
+    yield pairs(f"vpn/{name}", "MON-013")
+    client.put_metric_alarm(**_put_again(alarm))
+
+
 def filter_deleted(live: Any) -> Iterator[Pairs]:
     logs, group = live.client("logs"), live.contract["trail"]["log_group"]
     found = logs.describe_metric_filters(logGroupName=group)["metricFilters"]
@@ -223,6 +239,8 @@ WEAKNESSES: tuple[Weakness, ...] = (
     alarm_deaf_to_silence,
     usage_judged_by_a_number,
     tunnel_alarm_on_another_connection,
+    tunnel_alarm_for_both_tunnels_only,
+    tunnel_alarm_on_the_better_value,
     filter_deleted,
     filter_blind_to_break_glass,
     topic_opened,
