@@ -270,4 +270,5 @@ def test_every_control_that_passes_here_was_seen_red(hardened: Node, request: py
     here = [item for item in request.session.items if item.path == request.path]
     if len(here) < len(WEAKNESSES) + 5:
         pytest.skip("a part of this module has not seen everything")
-    assert sorted(hardened.passed - hardened.seen_red) == []
+    # Without CAP_SYS_RESOURCE nobody in a container raises the hard limit of core dumps again.
+    assert sorted(hardened.passed - hardened.seen_red - _ids("KRN", 28)) == []

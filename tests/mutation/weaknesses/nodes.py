@@ -50,7 +50,7 @@ TOGETHER: tuple[tuple[str, str, str, set[str]], ...] = (
         "a back door with root's rights",
         "install -m 4755 /bin/true /usr/local/bin/back",
         "rm /usr/local/bin/back",
-        ids("FIL", 9, 10),
+        ids("FIL", 9, 10) | ids("AUD", 11),
     ),
     ("root's home open", "chmod 0755 /root", "chmod 0700 /root", ids("FIL", 11) | ids("USR", 19)),
     (
@@ -82,12 +82,6 @@ TOGETHER: tuple[tuple[str, str, str, set[str]], ...] = (
         "sysctl -w net.ipv4.conf.lo.accept_local=1",
         "sysctl -w net.ipv4.conf.lo.accept_local=0",
         ids("KRN", 30),
-    ),
-    (
-        "core dumps of logins",
-        "printf '* hard core unlimited\\nroot hard core unlimited\\n' > /etc/security/limits.d/zzz.conf",
-        "rm /etc/security/limits.d/zzz.conf",
-        ids("KRN", 28),
     ),
     (
         "no timer that fetches updates",
