@@ -246,6 +246,10 @@ class Generations:
             try:
                 if member is None:
                     os.unlink(self.root + path)
+                    folder = os.path.dirname(self.root + path)
+                    if os.path.basename(folder) == "stockade":
+                        with contextlib.suppress(OSError):  # ours alone, and gone with its last file
+                            os.rmdir(folder)
                 else:
                     files.put(self.root + path, member, content)
             except OSError as error:

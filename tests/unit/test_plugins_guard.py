@@ -76,6 +76,15 @@ def test_a_file_that_we_brought_goes_and_a_strangers_stays(guard, tree):
     assert stranger.read_text() == "theirs"
 
 
+def test_a_folder_of_ours_goes_with_its_last_file(guard, tree):
+    number = guard.snapshot("test", [])
+    (tree / "etc/stockade").mkdir()
+    (tree / "etc/stockade/firewall.nft").write_text("ours")
+    manage(guard, "/etc/stockade/firewall.nft")
+    guard.restore(number)
+    assert not (tree / "etc/stockade").exists()
+
+
 def test_a_path_that_the_generation_never_looked_at_is_left_alone(guard, tree):
     number = guard.snapshot("test", [])
     later = tree / "etc/later.conf"
