@@ -281,7 +281,7 @@ def test_asff_fits_the_service_model_and_its_limits(name: str, tmp_path: Path) -
     operation = shape().meta.service_model.operation_model("BatchImportFindings")
     for request in requests:
         assert ParamValidator().validate(request, operation.input_shape).generate_report() == ""
-        assert 1 <= len(request["Findings"]) <= asff.MOST_FINDINGS
+        assert 1 <= len(request["Findings"]) <= 100
         for finding in request["Findings"]:
             assert len(json.dumps(finding).encode()) < 240_000
             limits = {"Title": 256, "Description": 1024, "Id": 512, "GeneratorId": 512}
