@@ -96,7 +96,7 @@ def test_a_database_that_somebody_made_is_refused_until_a_new_one_is_asked_for(n
     assert outcome.code != 0
     assert "recorded was" in outcome.output and "integrity_renew=true" in outcome.output
     assert record(records, node).read_text() == known
-    harden(node, "integrity", integrity_record=str(records), integrity_renew=True, integrity_paths=["/etc"])
+    harden(node, "integrity", integrity_record=str(records), integrity_renew=True, integrity_paths=SCOPE)
     now = node.sudo(f"sha256sum {DATABASE}").stdout.split()[0]
     assert record(records, node).read_text().strip() == now != known.strip()
 
@@ -129,5 +129,5 @@ def test_a_reboot_keeps_it(node, records):
     assert closed(node) == [True, True, True]
     assert node.sudo("test -e /run/stockade/reboot-reasons/boot").returncode != 0
     assert node.sudo("systemctl is-active stockade-integrity-check.timer").stdout.strip() == "active"
-    stated = {"integrity_record": str(records), "integrity_paths": ["/etc"]}
+    stated = {"integrity_record": str(records), "integrity_paths": SCOPE}
     assert harden(node, "mounts", "app_armor", "integrity", **stated).changed == ()
