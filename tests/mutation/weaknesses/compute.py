@@ -116,12 +116,9 @@ def instance_by_hand(live: Any) -> Iterator[Pairs]:
     )["Instances"][0]["InstanceId"]
     found = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [made]}])["Volumes"]
     numbers = ("CMP-003", "CMP-004", "CMP-005", "CMP-006", "CMP-009", "IAM-006")
-    disks = {
-        (control, f"volume/{volume['VolumeId']}")
-        for volume in found
-        for control in ("STK-CMP-002", "STK-BAK-005")
-    }
-    yield pairs(f"instance/{made}", *numbers) | disks
+    # Encrypted, because new volumes are by default; but no backup knows them.
+    disks = [pairs(f"volume/{volume['VolumeId']}", "BAK-005") for volume in found]
+    yield pairs(f"instance/{made}", *numbers).union(*disks)
     ec2.terminate_instances(InstanceIds=[made])
 
 
