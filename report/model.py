@@ -127,7 +127,7 @@ class FrameworkSummary(_Model):
 
 
 class Change(_Model):
-    """One outcome that is not what the accepted run had; None: the pair did not exist then, or does not now."""
+    """One outcome that is not what the accepted run had; None: no such pair then, or none now."""
 
     control: str
     subject: str

@@ -179,7 +179,10 @@ def test_children_carry_the_chain_of_their_parents_types(project: Project) -> No
     ("body", "said"),
     [
         ('for _ in "ab": aws.ec2.Vpc("net", cidr_block="10.9.0.0/16", opts=mine)', "registered twice"),
-        ('aws.rds.Instance("db", instance_class="db.t3.micro", opts=mine)', "type aws:rds/instance:Instance has no handler"),
+        (
+            'aws.rds.Instance("db", instance_class="db.t3.micro", opts=mine)',
+            "type aws:rds/instance:Instance has no handler",
+        ),
         ('aws.ec2.Vpc("net", cidr_block="10.9.0.0/16")', "no explicit provider"),
         ("aws.get_caller_identity()", "invoke aws:index/getCallerIdentity:getCallerIdentity: no explicit"),
         ("aws.ec2.get_vpcs(opts=pulumi.InvokeOptions(provider=provider))", "invoke aws:ec2/getVpcs:getVpcs"),

@@ -25,7 +25,13 @@ def judged(home: Path, procedures: bool, today: str, env: dict[str, str] | None 
         shutil.copytree(ROOT / "docs" / "examples" / "procedures", home / "records")
         subprocess.run(["git", "init", "-q", str(home)], check=True)
     node = {"name": "a-1", "role": "app", "address": "192.0.2.1"}
-    contract = {"schema": "stockade/region/1", "stack": "t", "region": "r", "account": "1", "nodes": [node]}
+    contract: dict[str, object] = {
+        "schema": "stockade/region/1",
+        "stack": "t",
+        "region": "r",
+        "account": "1",
+        "nodes": [node],
+    }
     contract |= {"vpcs": {}} | ({"procedures": "records"} if procedures else {})
     (home / "region.json").write_text(json.dumps(contract))
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/procedures"]

@@ -207,7 +207,9 @@ def test_every_rule_is_understood_by_the_audit_library(node):
     run = f"echo {text} | base64 -d > /srv/parser.py; python3 /srv/parser.py"
     done = node.sudo(f"{run} /etc/audit/audit.rules")
     assert done.returncode == 0, done.stdout
-    assert int(re.search(r"(\d+) rules", done.stdout)[1]) > 60
+    counted = re.search(r"(\d+) rules", done.stdout)
+    assert counted is not None
+    assert int(counted[1]) > 60
     node.sudo("echo '-a always,exit -F arch=b64 -S mont -F auid>=1000 -F key=x' > /srv/wrong.rules")
     assert "mont" in node.sudo("python3 /srv/parser.py /srv/wrong.rules").stdout
 

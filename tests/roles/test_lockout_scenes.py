@@ -23,7 +23,7 @@ from tests.roles.lockout.controllers import (
     variant,
     wait_until,
 )
-from tests.roles.lockout.machine import SITE, SKEWED
+from tests.roles.lockout.model import SITE, SKEWED
 from tests.roles.role_run import harden, run_roles
 
 ACCESS = ("users", "ssh_server", "local_firewall")

@@ -43,4 +43,4 @@ def serve(certificate, key, authority, port, behind):
                 threading.Thread(target=pump, args=way, daemon=True).start()
 
 
-serve(*sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5]))
+serve(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))

@@ -7,6 +7,7 @@ import errno
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -177,7 +178,7 @@ def test_no_change_begins_without_room_for_the_way_back(guard, monkeypatch, attr
         guard.check_room()
 
 
-FACTS = {
+FACTS: dict[str, Any] = {
     "shell": "/bin/bash", "locked": True, "groups": ["ssh-users"], "files": {},
     "ageing": {"last": "20000", "min": "", "max": "", "warn": "", "inactive": "", "expires": ""},
 }  # fmt: skip

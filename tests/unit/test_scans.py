@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_an_exception_that_nothing_needs_is_an_error() -> None:
 
 
 def test_skipped_packages_are_no_answer() -> None:
-    skipped = [
+    skipped: list[dict[str, Any]] = [
         {"name": "a", "skip_reason": "Dependency not found"},
         {"name": "b", "version": "1", "vulns": []},
     ]

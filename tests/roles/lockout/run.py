@@ -83,7 +83,7 @@ def change(case: Case, now: dict[str, str]) -> dict[str, Any]:
 
 def tasks(case: Case, now: dict[str, str]) -> list[dict[str, Any]]:
     """One case as tasks: before, the change, a look, after, a look."""
-    lenient = {"ignore_errors": True, "ignore_unreachable": True}
+    lenient: dict[str, Any] = {"ignore_errors": True, "ignore_unreachable": True}
     if case.role:
         roled = {"include_role": {"name": case.role}, "vars": {**SHORT, **case.variables}}
         body: dict[str, Any] = {"block": [roled], "rescue": [{"debug": {"msg": "refused or reverted"}}]}
@@ -91,9 +91,11 @@ def tasks(case: Case, now: dict[str, str]) -> list[dict[str, Any]]:
         body = {"preflight": {"proof_timeout": 3, **case.preflight}, **lenient}
     else:
         body = {"guarded_change": change(case, now), **lenient}
-    steps = [{"name": f"before: {case.name}", "shell": case.before}] if case.before else []
+    steps: list[dict[str, Any]] = []
+    if case.before:
+        steps.append({"name": f"before: {case.name}", "shell": case.before})
     steps.append({"name": f"case: {case.name}", **body})
-    seen = {"name": f"look: {case.name}", "debug": {"msg": ""}}
+    seen: dict[str, Any] = {"name": f"look: {case.name}", "debug": {"msg": ""}}
     if not (case.after and case.ends == "refused"):
         steps.append(seen)
     if case.after:

@@ -45,7 +45,7 @@ def look(seconds: float = PATIENCE) -> dict[str, Any]:
     return {"in": False, "seconds": seconds, "said": said}
 
 
-class CallbackModule(CallbackBase):
+class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is untyped
     """Collects what Ansible says per case; a task named `look: CASE` closes the case."""
 
     CALLBACK_VERSION = 2.0

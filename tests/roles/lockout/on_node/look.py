@@ -10,9 +10,9 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, "/usr/local/lib/stockade")
-import stockade_accounts
-import stockade_generations
-import stockade_guard
+import stockade_accounts  # type: ignore[import-not-found]
+import stockade_generations  # type: ignore[import-not-found]
+import stockade_guard  # type: ignore[import-not-found]
 
 
 def run(*command):
@@ -36,8 +36,8 @@ accounts = {
 }
 events = []
 if os.path.exists(guard.history_file):
-    with open(guard.history_file, encoding="utf-8") as file:
-        events = [json.loads(line) for line in file]
+    with open(guard.history_file, encoding="utf-8") as history:
+        events = [json.loads(line) for line in history]
 print(
     json.dumps(
         {
