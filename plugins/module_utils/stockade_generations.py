@@ -179,9 +179,14 @@ class Generations:
         """What restoring generation `number` would do: [(path, member or None to remove, content)]."""
         about = self.about(number)
         todo, present = [], set()
+        looked = tuple(about["paths"])
+        below = tuple(f"{path}/" for path in looked)
         with tarfile.open(os.path.join(self.generations, str(number), "files.tar"), "r:") as tar:
             for member in tar.getmembers():
                 path = "/" + member.name.lstrip("/")
+                # Never more than the generation looked at: the mode of /usr, say, is no business of a way back.
+                if path not in looked and not path.startswith(below):
+                    continue
                 present.add(path)
                 content = b""
                 if member.isfile():

@@ -107,7 +107,7 @@ def test_the_reason_for_a_reboot_is_recorded_and_policy_never_is_obeyed(node):
 
 def test_the_unattended_run_refuses_to_work_outside_of_the_window(node):
     before, evidence = boot_id(node), node.sudo("ls /var/lib/stockade/patching").stdout
-    patch(node, patching_window=NOT_TODAY, patching_reboot="when_required", patching_origins=[])
+    patch(node, patching_window=NOT_TODAY, patching_origins=[])
     node.sudo("systemctl start apt-daily-upgrade.service", timeout=120)
     said = node.sudo("journalctl -u apt-daily-upgrade -o cat --no-pager").stdout
     assert f"patching happens {NOT_TODAY} Etc/UTC" in said

@@ -19,7 +19,7 @@ def test_a_check_of_a_blank_node_changes_nothing(node):
 
 
 def test_everything_is_in_force_at_once_and_a_second_run_changes_nothing(node):
-    harden(node, "packages", "services")
+    harden(node, "packages", "audit", "services")
     assert node.sudo("systemctl is-enabled ctrl-alt-del.target").stdout.strip() == "masked"
     assert node.sudo("stat -c %a /usr/bin/chsh /etc/crontab").stdout.split()[0] == "755"
     assert harden(node, "services").changed == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+import tarfile
 from pathlib import Path
 from types import ModuleType
 
@@ -92,6 +93,18 @@ def test_a_path_that_the_generation_never_looked_at_is_left_alone(guard, tree):
     manage(guard, "/etc/later.conf")
     assert guard.restore(number) == []
     assert later.exists()
+
+
+def test_an_archive_that_holds_more_than_was_looked_at_touches_nothing_of_it(guard, tree):
+    """A repacked archive named /usr with the mode of its packer, and every login's shell was out of reach."""
+    number = guard.snapshot("test", [])
+    with tarfile.open(f"{guard.generations}/{number}/files.tar", "a") as tar:
+        folder = tarfile.TarInfo("usr")
+        folder.type, folder.mode = tarfile.DIRTYPE, 0o700
+        tar.addfile(folder)
+    (tree / "usr").mkdir(mode=0o755)
+    guard.restore(number)
+    assert (tree / "usr").stat().st_mode & 0o777 == 0o755
 
 
 def test_links_come_back_as_links(guard, tree):

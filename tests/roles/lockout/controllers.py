@@ -20,14 +20,14 @@ LIMITS: dict[str, Any] = {"access_guard_revert_after": 12, "access_guard_proof_t
 
 
 def variant(number: int) -> dict[str, Any]:
-    """Good variables that differ from run to run, so that every task has something to change."""
-    person = {"name": "jordan", "keys": [], "expires": f"2099-01-{number % 27 + 1:02}"}
+    """Good variables, others for each number below 29, so that every task has something to change."""
+    person = {"name": "jordan", "keys": [], "expires": f"2099-01-{number % 29 + 1:02}"}
     return {
         **LIMITS,
         "users_people": [person],
-        "users_password_min_length": 14 + number % 5,
-        "ssh_server_max_auth_tries": 2 + number % 3,
-        "local_firewall_log_per_minute": 10 + number % 9,
+        "users_password_min_length": 15 + number % 29,
+        "ssh_server_login_grace_seconds": 31 + number % 29,
+        "local_firewall_log_per_minute": 10 + number % 29,
     }
 
 

@@ -68,7 +68,8 @@ def change(case: Case, now: dict[str, str]) -> dict[str, Any]:
     files = []
     for path, (old, new) in case.edits.items():
         assert old in now[path], f"{case.name}: {path} has no {old!r}"
-        content = now[path].replace(old, new, 1) if old else now[path] + new
+        # Everywhere: sshd's settings stand in its Match block a second time.
+        content = now[path].replace(old, new) if old else now[path] + new
         mode = case.modes.get(path, "0440" if "sudoers" in path else "0600" if "stockade" in path else "0644")
         files.append({"path": path, "content": content, "mode": mode, "owner": case.owners.get(path, "root")})
     commands = {"validate": case.validate, "check_applied": case.check, "activate": case.activate}

@@ -28,7 +28,7 @@ SSHD = (
         "ssh",
         "MACs that sshd does not know",
         "refused",
-        "Bad SSH2 mac spec",
+        "Bad SSH2 MAC spec",
         role="ssh_server",
         variables={"ssh_server_macs": ["h", "m", "a", "c"]},
     ),
@@ -76,8 +76,8 @@ SSHD = (
     ssh(
         "second-factor",
         "a second factor that automation has not got",
-        "AuthenticationMethods publickey\nPubkeyAuthentication yes\nPasswordAuthentication no",
-        "AuthenticationMethods publickey,password\nPasswordAuthentication yes",
+        "AuthenticationMethods publickey\n",
+        "AuthenticationMethods publickey,password\nPasswordAuthentication yes\n",
     ),
     ssh(
         "keys-elsewhere",
@@ -148,7 +148,7 @@ SSHD = (
         "at once",
         edits={"/etc/ssh/sshd_config": ("Include ", "#Include ")},
         activate=(RELOAD,),
-        check=("sshd -t", "sh -c \"sshd -T | grep -qx 'passwordauthentication no'\""),
+        check=("sshd -t", "sh -c 'sshd -T | grep -q ^allowgroups'"),
     ),
     Case(
         "startups-exhausted",
