@@ -184,7 +184,7 @@ class Generations:
         with tarfile.open(os.path.join(self.generations, str(number), "files.tar"), "r:") as tar:
             for member in tar.getmembers():
                 path = "/" + member.name.lstrip("/")
-                # Never more than the generation looked at: the mode of /usr, say, is no business of a way back.
+                # Never more than the generation looked at: the mode of /usr is no business of a way back.
                 if path not in looked and not path.startswith(below):
                     continue
                 present.add(path)
