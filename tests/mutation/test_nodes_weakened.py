@@ -177,7 +177,8 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
     "the ssh server's drop-ins gone": (
         "mkdir /root/sshd && mv /etc/ssh/sshd_config.d/*.conf /root/sshd/ && systemctl reload ssh",
         "mv /root/sshd/*.conf /etc/ssh/sshd_config.d/ && systemctl reload ssh",
-        _ids("SSH", *range(1, 19)),
+        # The main file says two of them again.
+        _ids("SSH", 1, *range(3, 7), *range(8, 19), 21) | _ids("USR", 25),
     ),
     "a later drop-in lets passwords in again": (
         "echo 'PasswordAuthentication yes' > /etc/ssh/sshd_config.d/00-cloud.conf && systemctl reload ssh",
@@ -228,11 +229,11 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
     "audit rules, log files and listeners left to anybody": (
         "echo '-e 1' >> /etc/audit/audit.rules && chmod 0755 /etc/audit/rules.d && echo x > /var/log/leak"
         " && rm /etc/systemd/system/systemd-journal-remote.socket"
-        " && printf '[Journal]\\nForwardToSyslog=yes\\n' > /etc/systemd/journald.conf.d/99-z.conf"
+        " && printf '[Journal]\\nForwardToSyslog=yes\\n' > /etc/systemd/journald.conf.d/zzz.conf"
         " && systemctl daemon-reload",
         "sed -i '$d' /etc/audit/audit.rules && chmod 0750 /etc/audit/rules.d && rm /var/log/leak"
         " && ln -s /dev/null /etc/systemd/system/systemd-journal-remote.socket"
-        " && rm /etc/systemd/journald.conf.d/99-z.conf && systemctl daemon-reload",
+        " && rm /etc/systemd/journald.conf.d/zzz.conf && systemctl daemon-reload",
         _ids("AUD", 11, 12, 13, 15, 16),
     ),
     "a patching run without proof": (SPOILED_PATCHING, MENDED_PATCHING, _ids("PAT", 10, 11, 12, 13, 14)),

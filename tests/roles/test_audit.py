@@ -92,7 +92,7 @@ def test_a_check_of_a_blank_node_changes_nothing(node):
     outcome = run_roles(node, "audit", check=True)
     assert outcome.code == 0, outcome.output
     assert outcome.changed
-    assert node.sudo("ls /etc/audit/rules.d /etc/systemd/journald.conf.d/99-stockade.conf").stdout == ""
+    assert node.sudo("ls /etc/audit/rules.d /etc/systemd/journald.conf.d/zz-stockade.conf").stdout == ""
 
 
 def test_the_journal_is_bounded_at_once(collector):
