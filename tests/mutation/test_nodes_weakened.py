@@ -180,10 +180,11 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
         # The main file says two of them again.
         _ids("SSH", 1, *range(3, 7), *range(8, 19), 21) | _ids("USR", 25),
     ),
-    "a later drop-in lets passwords in again": (
-        "echo 'PasswordAuthentication yes' > /etc/ssh/sshd_config.d/00-cloud.conf && systemctl reload ssh",
+    "a drop-in lets everybody in with a password again": (
+        "printf 'Match all\\nPasswordAuthentication yes\\n' > /etc/ssh/sshd_config.d/00-cloud.conf"
+        " && systemctl reload ssh",
         "rm /etc/ssh/sshd_config.d/00-cloud.conf && systemctl reload ssh",
-        _ids("SSH", 1),
+        _ids("SSH", 1, 21),
     ),
     # Several at once, because each run of the suite costs seconds: the set has to be exact all the same.
     "accounts loosened in eight ways": (
@@ -212,7 +213,7 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
         "mv /etc/gnutls/config /root/gnutls && sed -i '/stockade.cnf/s/^/#/' /etc/ssl/openssl.cnf"
         " && systemd-run --quiet --unit=mail python3 -m http.server 25 && systemctl disable cron"
         " && mv /etc/systemd/system/chrony.service.d/50-stockade.conf /root/chrony && systemctl daemon-reload"
-        " && chmod 0664 /etc/motd && install -d -m 755 /root/p/DEBIAN && printf 'Package: rsync\nVersion: 0\n"
+        " && chmod 0664 /etc/motd && install -d -m 755 /root/p/DEBIAN && printf 'Package: rsync\nVersion: 99\n"
         "Architecture: all\nMaintainer: x <x@example.org>\nDescription: x\n' > /root/p/DEBIAN/control"
         " && dpkg-deb --build /root/p >&2 && dpkg --install /root/p.deb >&2",
         "mv /root/gnutls /etc/gnutls/config && sed -i '/stockade.cnf/s/^#//' /etc/ssl/openssl.cnf"
