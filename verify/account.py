@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from settings.calendar import genuine
 from verify.evidence import Recorder
@@ -41,6 +41,7 @@ class Account:
         self._clients: dict[tuple[str, str], Any] = {}
         self._answers: dict[str, dict[str, Any] | AccountFault | None] = {}
         self._shown: dict[str, str] = {}
+        self._lost: dict[str, str] = {}
 
     def read(
         self,
@@ -82,8 +83,12 @@ class Account:
     def _fetch(
         self, region: str, service: str, operation: str, absent: tuple[str, ...], parameters: dict[str, Any]
     ) -> dict[str, Any] | AccountFault | None:
+        asked = f"{service} {operation} in {region}"
+        client = self._client(region, service)
+        endpoint = client.meta.endpoint_url
+        if endpoint in self._lost:  # asked once with all its retries: not again for each of a thousand reads
+            return AccountFault(f"{asked}: {self._lost[endpoint]}")
         try:
-            client = self._client(region, service)
             if client.can_paginate(operation):
                 answer = client.get_paginator(operation).paginate(**parameters).build_full_result()
             else:
@@ -91,9 +96,12 @@ class Account:
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in absent:
                 return None
-            return AccountFault(f"{service} {operation} in {region}: {error}")
+            return AccountFault(f"{asked}: {error}")
+        except (EndpointConnectionError, ConnectTimeoutError) as error:
+            self._lost[endpoint] = str(error)
+            return AccountFault(f"{asked}: {error}")
         except BotoCoreError as error:
-            return AccountFault(f"{service} {operation} in {region}: {error}")
+            return AccountFault(f"{asked}: {error}")
         return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
 
     def _client(self, region: str, service: str) -> Any:
