@@ -84,11 +84,12 @@ class Account:
         self, region: str, service: str, operation: str, absent: tuple[str, ...], parameters: dict[str, Any]
     ) -> dict[str, Any] | AccountFault | None:
         asked = f"{service} {operation} in {region}"
-        client = self._client(region, service)
-        endpoint = client.meta.endpoint_url
-        if endpoint in self._lost:  # asked once with all its retries: not again for each of a thousand reads
-            return AccountFault(f"{asked}: {self._lost[endpoint]}")
+        endpoint = ""
         try:
+            client = self._client(region, service)
+            endpoint = client.meta.endpoint_url
+            if endpoint in self._lost:  # asked once, with retries: not again for each of a thousand reads
+                return AccountFault(f"{asked}: {self._lost[endpoint]}")
             if client.can_paginate(operation):
                 answer = client.get_paginator(operation).paginate(**parameters).build_full_result()
             else:

@@ -213,8 +213,8 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
         "mv /etc/gnutls/config /root/gnutls && sed -i '/stockade.cnf/s/^/#/' /etc/ssl/openssl.cnf"
         " && systemd-run --quiet --unit=mail python3 -m http.server 25 && systemctl disable cron"
         " && mv /etc/systemd/system/chrony.service.d/50-stockade.conf /root/chrony && systemctl daemon-reload"
-        " && chmod 0664 /etc/motd && install -d -m 755 /root/p/DEBIAN && printf 'Package: rsync\nVersion: 99\n"
-        "Architecture: all\nMaintainer: x <x@example.org>\nDescription: x\n' > /root/p/DEBIAN/control"
+        " && chmod 0664 /etc/motd && install -d -m 755 /root/p/DEBIAN && printf 'Package: rsync\n"
+        "Version: 99\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n' > /root/p/DEBIAN/control"
         " && dpkg-deb --build /root/p >&2 && dpkg --install /root/p.deb >&2",
         "mv /root/gnutls /etc/gnutls/config && sed -i '/stockade.cnf/s/^#//' /etc/ssl/openssl.cnf"
         " && systemctl stop mail && systemctl enable cron && chmod 0644 /etc/motd && dpkg --purge rsync >&2"
