@@ -214,7 +214,8 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
         " && systemd-run --quiet --unit=mail python3 -m http.server 25 && systemctl disable cron"
         " && mv /etc/systemd/system/chrony.service.d/50-stockade.conf /root/chrony && systemctl daemon-reload"
         " && chmod 0664 /etc/motd && install -d -m 755 /root/p/DEBIAN && printf 'Package: rsync\n"
-        "Version: 99\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n' > /root/p/DEBIAN/control"
+        "Version: 99\nArchitecture: all\n"
+        "Maintainer: x <x@example.org>\nDescription: x\n' > /root/p/DEBIAN/control"
         " && dpkg-deb --build /root/p >&2 && dpkg --install /root/p.deb >&2",
         "mv /root/gnutls /etc/gnutls/config && sed -i '/stockade.cnf/s/^#//' /etc/ssl/openssl.cnf"
         " && systemctl stop mail && systemctl enable cron && chmod 0644 /etc/motd && dpkg --purge rsync >&2"
@@ -228,7 +229,7 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
         _ids("PAT", 2),
     ),
     "audit rules, log files and listeners left to anybody": (
-        "echo '-e 1' >> /etc/audit/audit.rules && chmod 0755 /etc/audit/rules.d && echo x > /var/log/leak"
+        "echo '-e 1' >> /etc/audit/audit.rules && chmod 0755 /etc/audit/rules.d && echo x > /var/log/leak && chmod 0644 /var/log/leak"
         " && rm /etc/systemd/system/systemd-journal-remote.socket"
         " && printf '[Journal]\\nForwardToSyslog=yes\\n' > /etc/systemd/journald.conf.d/zzz.conf"
         " && systemctl daemon-reload",

@@ -126,7 +126,7 @@ TOGETHER: tuple[tuple[str, str, str, set[str]], ...] = (
         "a second account with the rights of root",
         "echo 'toor:x:0:0::/root:/bin/bash' >> /etc/passwd; echo 'toor:!:20000::::::' >> /etc/shadow",
         "sed -i '/^toor:/d' /etc/passwd /etc/shadow",
-        ids("USR", 1, 3),
+        ids("USR", 1, 3, 27),
     ),
     (
         "a file beside the keys that the group writes",
