@@ -184,7 +184,7 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
         "printf 'Match all\\nPasswordAuthentication yes\\n' > /etc/ssh/sshd_config.d/00-cloud.conf"
         " && systemctl reload ssh",
         "rm /etc/ssh/sshd_config.d/00-cloud.conf && systemctl reload ssh",
-        _ids("SSH", 1, 21),
+        _ids("SSH", 1),
     ),
     # Several at once, because each run of the suite costs seconds: the set has to be exact all the same.
     "accounts loosened in eight ways": (
@@ -223,13 +223,21 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
         " && systemctl daemon-reload",
         _ids("SVC", 2, 8, 10, 12, 13, 14, 15, 16) | _ids("FIL", 14),
     ),
+    "logins and sudo calls that nobody writes down": (
+        "printf 'Match all\\nLogLevel QUIET\\n' > /etc/ssh/sshd_config.d/00-quiet.conf"
+        " && systemctl reload ssh && echo 'Defaults !syslog' > /etc/sudoers.d/zz-quiet && chmod 0440 /etc/sudoers.d/zz-quiet"
+        " && journalctl --rotate && find /var/log/journal -name '*@*' -delete",
+        "rm /etc/ssh/sshd_config.d/00-quiet.conf /etc/sudoers.d/zz-quiet && systemctl reload ssh",
+        _ids("AUD", 4, 5) | _ids("SSH", 13),
+    ),
     "a package source that needs no signature": (
         "echo 'deb [trusted=yes] http://203.0.113.9/debian sid main' > /etc/apt/sources.list.d/extra.list",
         "rm /etc/apt/sources.list.d/extra.list",
         _ids("PAT", 2),
     ),
     "audit rules, log files and listeners left to anybody": (
-        "echo '-e 1' >> /etc/audit/audit.rules && chmod 0755 /etc/audit/rules.d && echo x > /var/log/leak && chmod 0644 /var/log/leak"
+        "echo '-e 1' >> /etc/audit/audit.rules && chmod 0755 /etc/audit/rules.d && echo x > /var/log/leak"
+        " && chmod 0644 /var/log/leak"
         " && rm /etc/systemd/system/systemd-journal-remote.socket"
         " && printf '[Journal]\\nForwardToSyslog=yes\\n' > /etc/systemd/journald.conf.d/zzz.conf"
         " && systemctl daemon-reload",

@@ -141,6 +141,12 @@ TOGETHER: tuple[tuple[str, str, str, set[str]], ...] = (
         ids("USR", 24),
     ),
     (
+        "short keys taken by servers",
+        "sed -i 's/SECLEVEL=2/SECLEVEL=0/' /etc/ssl/*stockade*",
+        "sed -i 's/SECLEVEL=0/SECLEVEL=2/' /etc/ssl/*stockade*",
+        ids("SVC", 9),
+    ),
+    (
         "a journal that everybody reads",
         "chmod o+r /var/log/journal/*/system.journal",
         "chmod o-r /var/log/journal/*/system.journal",
