@@ -225,7 +225,8 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
     ),
     "logins and sudo calls that nobody writes down": (
         "printf 'Match all\\nLogLevel QUIET\\n' > /etc/ssh/sshd_config.d/00-quiet.conf"
-        " && systemctl reload ssh && echo 'Defaults !syslog' > /etc/sudoers.d/zz-quiet && chmod 0440 /etc/sudoers.d/zz-quiet"
+        " && systemctl reload ssh && echo 'Defaults !syslog' > /etc/sudoers.d/zz-quiet"
+        " && chmod 0440 /etc/sudoers.d/zz-quiet"
         " && journalctl --rotate && find /var/log/journal -name '*@*' -delete",
         "rm /etc/ssh/sshd_config.d/00-quiet.conf /etc/sudoers.d/zz-quiet && systemctl reload ssh",
         _ids("AUD", 4, 5) | _ids("SSH", 13),
