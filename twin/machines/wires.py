@@ -116,7 +116,7 @@ class Wires:
         return self._seen[namespace]
 
     def _address_outside(self) -> None:
-        lines = [f"addr replace {OUTSIDE}/32 dev lo", f"addr replace {OUTSIDE6}/128 dev lo"]
+        lines = [f"addr replace {OUTSIDE}/32 dev lo", f"addr replace {OUTSIDE6}/128 dev lo nodad"]
         for name, site in self.region["sites"].items():
             interface = packets.site_interface(name)
             lines.append(
@@ -136,7 +136,9 @@ class Wires:
     def _address_site(self, name: str) -> None:
         site = self.region["sites"][name]
         own = [site["gateway"], *site_addresses(self.region, name), *served_addresses(self.region, name)]
-        lines = [f"addr replace {address}/{32 if family(address) == 4 else 128} dev lo" for address in own]
+        # Without `nodad` an IPv6 address is tentative for a moment, and a route from it is refused meanwhile.
+        lengths = {4: "32 dev lo", 6: "128 dev lo nodad"}
+        lines = [f"addr replace {address}/{lengths[family(address)]}" for address in own]
         lines.append(f"route replace 0.0.0.0/0 via inet6 {LEFT} dev wan src {site['gateway']}")
         lines6 = []
         for tunnel in (t for t in self.account.tunnels if t.site == name):
