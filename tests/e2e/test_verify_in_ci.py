@@ -161,7 +161,9 @@ def test_drift_is_told_by_the_suite_and_by_the_roles(fleet: Fleet) -> None:
     assert accept.returncode == 0, accept.stderr
     drift = ["-m", "verify", "drift", *report, "--region", fleet.variables["REGION"]]
     drift += ["--inventory", fleet.variables["INVENTORY"]]
-    done = fleet.lone.sudo('sed -i "s/^MaxAuthTries.*/MaxAuthTries 9/" /etc/ssh/sshd_config.d/00-stockade.conf')
+    done = fleet.lone.sudo(
+        'sed -i "s/^MaxAuthTries.*/MaxAuthTries 9/" /etc/ssh/sshd_config.d/00-stockade.conf'
+    )
     assert done.returncode == 0, done.stderr
     found = fleet.run(sys.executable, *drift)
     assert found.returncode == 1, found.stdout + found.stderr
