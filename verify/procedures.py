@@ -13,10 +13,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from scans.record import Scanned, judge
 
 from controls.model import Control
 from controls.procedures import Standing, load_records, standing
+from scans.record import Scanned, judge
 from settings.calendar import today
 from verify.plugin import STATE
 from verify.subjects import Resource
