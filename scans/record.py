@@ -41,7 +41,9 @@ class Record(BaseModel):
 
 @dataclass(frozen=True)
 class Scanned:
-    """What a record proves today: `absent` that there is none of these files, `complaint` what is wrong."""
+    """What a record proves today: `complaint` what is wrong; `absent` the same, where nothing was found and
+    something was not looked at: no record, one of other files, a scan that could not be carried out.
+    """
 
     complaint: str = ""
     absent: str = ""
@@ -82,10 +84,14 @@ def judge(root: Path, days: int, today: date) -> Scanned:
     age = (today - record.made.date()).days
     if not 0 <= age <= days:
         return Scanned(f"the scans are {age} days old, {days} are allowed", shown=shown)
-    wrong = [
-        f"{o.scan}: {o.status}, {'; '.join(o.findings[:3])}" for o in record.outcomes if o.status != "clean"
-    ]
-    return Scanned("; ".join(wrong), shown=shown)
+    wrong = {
+        f"{o.scan}: {o.status}, {'; '.join(o.findings[:3])}": o.status
+        for o in record.outcomes
+        if o.status != "clean"
+    }
+    text = "; ".join(wrong)
+    # A scan that could not be carried out proves as little as a record that is not there.
+    return Scanned(text, absent="" if "found" in wrong.values() else text, shown=shown)
 
 
 def _none(text: str, shown: str = "") -> Scanned:

@@ -73,10 +73,12 @@ class Channel:
         deadline = time.monotonic() + self._connect_seconds
         self._write(nonce.hex().encode() + b"\n" + str(len(source)).encode() + b"\n" + source, deadline)
         seen = b""
-        while not seen.endswith(nonce):  # the agent says nothing more before it is asked
+        while nonce not in seen:
             seen += self._read_some(BANNER_LIMIT, deadline)
             if len(seen) > BANNER_LIMIT:
                 self._give_up(f"the node said {BANNER_LIMIT} bytes that are no answer of ours")
+        if not seen.endswith(nonce):  # the agent says nothing more before it is asked
+            self._give_up("the node answered out of turn or with garbage")
 
     def run(self, command: str | bytes, seconds: int | None = None) -> Answer:
         """Run one command by /bin/sh as root.

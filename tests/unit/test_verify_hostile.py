@@ -34,6 +34,10 @@ LIES = {
         "did not answer in time",
     ),
     "an answer comes unasked": ("m=b'STK1';say(head(2,0)+b'ok');ask();r.read(1)", "out of turn"),
+    "an answer comes in one piece with the nonce": (
+        "pass",
+        "out of turn",
+    ),
     "an answer comes twice": (
         "ask();say(head(2,0)+b'ok');say(head(2,0)+b'ok');ask();r.read(1)",
         "more than|out of turn",
@@ -50,7 +54,8 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("lie", LIES)
 def test_a_lying_channel_ends_with_one_sentence_in_time(lie: str) -> None:
     program, said = LIES[lie]
-    channel = Channel([sys.executable, "-I", "-u", "-c", HEAD + program])
+    head = HEAD.replace("w.write(n)", "w.write(n+b'STK1')") if lie.endswith("with the nonce") else HEAD
+    channel = Channel([sys.executable, "-I", "-u", "-c", head + program])
     started = time.monotonic()
     with pytest.raises(ChannelFault, match=said):
         for _ in range(3):
