@@ -77,6 +77,8 @@ class Bench:
                 "applies_to": ["nodes"],
                 "rows": ["M5"],
                 "provided_by": "roles/users",
+                "evidence": "the mode of one file",
+                "rollback": "nothing is changed, so nothing goes back",
             }
             (folder / f"{control['id']}.yaml").write_text(yaml.safe_dump(control))
 
@@ -88,9 +90,10 @@ class Bench:
         contract["nodes"] = [{**one, "name": name} for name in names]
         (self.home / "region.json").write_text(json.dumps(contract))
         reach = read_inventory(self.node.inventory_file)[NODE]
-        plain = {k: v for k, v in reach.items() if k.startswith("ansible_") and isinstance(v, str)}
-        hosts = dict.fromkeys(names, plain)
-        (self.home / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
+        # As plain text: Ansible's own strings carry tags, which a YAML writer does not know.
+        plain = {str(k): str(v) for k, v in reach.items() if k.startswith("ansible_") and isinstance(v, str)}
+        hosts = {name: dict(plain) for name in names}
+        (self.home / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
         return ["--region", str(self.home / "region.json"), "--inventory", str(self.home / "hosts.yml")]
 
     def verify(self, size: int, at_once: int, real: bool) -> tuple[float, float, float]:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from controls.model import Control
+from controls.model import YAML, Control
 from fault import Fault
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
@@ -106,7 +106,7 @@ def load_sources(root: Path) -> tuple[Source, ...]:
 def parse(path: Path, root: Path, model: type[Parsed]) -> Parsed:
     """One YAML file as a model; raises Fault with one line for anything else."""
     try:
-        return model.model_validate(yaml.safe_load(path.read_text()))
+        return model.model_validate(yaml.load(path.read_text(), Loader=YAML))  # noqa: S506 - a safe one
     except (ValidationError, yaml.YAMLError, OSError) as error:
         said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error).splitlines()[0]
         if isinstance(error, ValidationError):

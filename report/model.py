@@ -28,6 +28,8 @@ class Status(StrEnum):
 
 _JUDGED = (Status.PASS, Status.FAIL, Status.ERROR, Status.WAIVED, Status.MANUAL)
 
+_NAMED = 3  # duplicates that one line names
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -164,9 +166,11 @@ class Report(_Model):
         """Reasons not to believe a green outcome, found in the report itself; empty when it is consistent.
 
         They are what lets a report lie: nothing proven at all, a subject or a control without a result,
-        a result about something unlisted, a waiver that is missing or was over when the run started.
+        a result about something unlisted or given twice, a waiver that is missing or was over when the run
+        started.
         """
-        return (*self._vacuous(), *self._gaps(), *self._strangers(), *self._void_waivers())
+        found = (self._vacuous(), self._gaps(), self._strangers(), self._doubles(), self._void_waivers())
+        return tuple(doubt for kind in found for doubt in kind)
 
     def exit_code(self) -> int:
         """0 all pass, waived or not applicable; 3 a subject was out of reach;
@@ -206,6 +210,13 @@ class Report(_Model):
         unknown = {r.subject for r in self.results if r.subject not in subjects}
         unknown |= {r.control for r in self.results if r.control not in controls}
         return twice + [f"{name}: has results but is not listed" for name in sorted(unknown)]
+
+    def _doubles(self) -> list[str]:
+        """One test gives one result for a control on a subject; a second one hides which of them was seen."""
+        times = Counter((r.control, r.subject, r.test) for r in self.results)
+        twice = [f"{c} on {s} by {test}, {n} times" for (c, s, test), n in times.items() if n > 1]
+        more = f" and {len(twice) - _NAMED} more" if len(twice) > _NAMED else ""
+        return [f"a result stands once: {'; '.join(twice[:_NAMED])}{more}"] if twice else []
 
     def _void_waivers(self) -> list[str]:
         found = []

@@ -14,6 +14,11 @@ LONGREPR = 20_000
 _Message = dict[str, Any]
 
 
+def interests(report: pytest.TestReport, everything: bool) -> bool:
+    """Good setups and teardowns interest nobody but JUnit's own writer (`everything`)."""
+    return everything or report.when == "call" or report.outcome != "passed"
+
+
 def slim(data: _Message) -> _Message:
     """A serialised report without what a node's answer may have blown up: it crosses a pipe and is kept."""
     long = data.get("longrepr")
@@ -42,13 +47,10 @@ class Announcements:
     def __init__(self, session: pytest.Session, names: list[str]) -> None:
         self._config = session.config
         self._kept: dict[str, list[bytes]] = {name: [] for name in names}
-        # Good setups and teardowns interest JUnit's own writer only.
-        self._all = bool(getattr(session.config.option, "xmlpath", None))
 
     def keep(self, name: str, message: _Message) -> None:
         """Keep one report of a group."""
-        if self._all or message["when"] == "call" or message["outcome"] != "passed":
-            self._kept[name].append(zlib.compress(json.dumps(message).encode(), 1))
+        self._kept[name].append(zlib.compress(json.dumps(message).encode(), 1))
 
     def make(self) -> None:
         """Tell pytest's plug-ins, group by group."""

@@ -4,6 +4,7 @@ order."""
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from testinfra.host import Host
 
 from report.model import Status
-from verify.announcing import Announcements, slim
+from verify.announcing import Announcements, interests, slim
 from verify.backend import open_host
 from verify.channel import Channel, ChannelFault
 from verify.evidence import Recorder
@@ -106,7 +107,14 @@ def _messages(
             _become_worker(session)
             work(name, send)
 
-        yield from run_groups(names, forked, session.config.option.at_once, seconds)
+        # What was collected stays until the end: looking through it for garbage would cost each worker time,
+        # and memory of its own for every page that it looks at.
+        gc.collect()
+        gc.freeze()
+        try:
+            yield from run_groups(names, forked, session.config.option.at_once, seconds)
+        finally:
+            gc.unfreeze()
         return
     for name in names:  # one process, one after the other: for a debugger
         said: list[dict[str, Any]] = []
@@ -162,9 +170,12 @@ class _Relay:
     def __init__(self, config: pytest.Config, send: Send) -> None:
         self._config = config
         self._send = send
+        self._everything = bool(config.getoption("xmlpath", None))
 
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if not interests(report, self._everything):
+            return
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
         self._send(slim(data))
 

@@ -116,6 +116,23 @@ def test_a_result_about_something_unlisted_is_named() -> None:
     )
 
 
+@pytest.mark.parametrize("later", [Status.PASS, Status.FAIL])
+def test_a_result_that_stands_twice_is_named_in_one_line(later: Status) -> None:
+    good = sample.report(good=True)
+    one = good.results[0]
+    report = changed(good, results=(*good.results, one.model_copy(update={"status": later})))
+    said = f"a result stands once: {one.control} on {one.subject} by {one.test}, 2 times"
+    assert report.doubts() == (said,)
+    assert report.exit_code() == 1
+    assert len(changed(good, results=good.results * 2).doubts()) == 1
+
+
+def test_two_tests_of_one_control_give_two_results() -> None:
+    good = sample.report(good=True)
+    other = good.results[0].model_copy(update={"test": "tests/nodes/test_other.py::test_other"})
+    assert changed(good, results=(*good.results, other)).doubts() == ()
+
+
 def _waived(report: Report) -> tuple[int, Result]:
     return next((i, r) for i, r in enumerate(report.results) if r.status is Status.WAIVED)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from verify import agent
 from verify.account import Account
 from verify.channel import BOOTSTRAP, Channel, ChannelFault, CommandFault
 from verify.evidence import LIMIT, Recorder, redact
@@ -31,6 +33,66 @@ def test_a_hundred_commands_share_one_process(channel: Channel) -> None:
     parents = {channel.run("echo $PPID").stdout for _ in range(100)}
     assert len(parents) == 1
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("stat -Lc %a /etc/passwd", 4),
+        ("/usr/bin/stat -Lc %a /etc/passwd", 4),
+        ("sysctl -n net.ipv4.ip_forward", 3),
+        ("cat /etc/*.conf", 0),
+        ("cat ~root/x", 0),
+        ("cat 'a b'", 0),
+        ("LC_ALL=C cat x", 0),
+        ("true", 0),
+        ("test -e /etc/passwd", 0),
+        ("no-such-program -x", 0),
+        ("cat  x", 0),
+        ("cat x\nrm y", 0),
+        ("cat x\n", 0),
+        ("cat x; rm y", 0),
+        ("cat x | wc", 0),
+        ("cat $HOME", 0),
+        ("", 0),
+    ],
+)
+def test_only_what_a_shell_would_merely_start_is_started_without_one(command: str, words: int) -> None:
+    assert len(agent.plain(command.encode())) == words
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "id -u",
+        "cat /nowhere",
+        "no-such-program -x",
+        "printf a%sb x",
+        "/etc/passwd",
+        "/nowhere/program x",
+        "echo -n x",
+        "pwd",
+        "env",
+        "/etc",
+        "sleep x",
+    ],
+)
+def test_without_a_shell_a_command_answers_as_with_one(channel: Channel, command: str) -> None:
+    with_shell = channel.run(f"{command} ;")  # the semicolon needs one
+    without = channel.run(command)
+    assert (without.rc, without.stderr) == (with_shell.rc, with_shell.stderr)
+    own = (b"PWD=", b"OLDPWD=", b"_=")  # what a shell tells the programs that it starts
+    lines = [
+        [x for x in sorted(a.stdout.splitlines()) if not x.startswith(own)] for a in (without, with_shell)
+    ]
+    assert lines[0] == lines[1]
+
+
+def test_a_script_that_names_no_interpreter_is_the_shells(channel: Channel, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("echo from the shell\n")
+    script.chmod(0o755)
+    assert channel.run(str(script)).stdout == b"from the shell\n"
 
 
 def test_the_language_of_the_node_is_c(channel: Channel) -> None:
