@@ -9,7 +9,7 @@ import stat
 import subprocess
 
 
-def run(command, **options):
+def run(command, seconds=60, **options):
     """Run a command; (return code, output of both streams). A missing program is 127, as in a shell."""
     try:
         done = subprocess.run(
@@ -17,14 +17,14 @@ def run(command, **options):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=seconds,
             check=False,
             **options,
         )
     except FileNotFoundError:
         return 127, f"{command[0]}: not found"
     except subprocess.TimeoutExpired:
-        return 124, f"{command[0]}: no answer within 60 s"
+        return 124, f"{command[0]}: no answer within {seconds} s"
     return done.returncode, done.stdout.strip()
 
 

@@ -280,9 +280,10 @@ class Generations:
             files.run(["nft", "-f", FIREWALL_RULES])
         if any(p.startswith("/etc/sysctl") for p in paths):
             restore_sysctl(about["sysctl"], sysctls)
-        if any(p.startswith(("/etc/default/grub", "/etc/grub.d")) for p in paths):
-            files.run(["update-grub"])
         reload_ssh(any(p.startswith(("/etc/ssh/", "/etc/ssl/", "/etc/systemd/")) for p in paths))
+        # Last, because it takes a slow disk minutes and lets nobody in.
+        if any(p.startswith(("/etc/default/grub", "/etc/grub.d")) for p in paths):
+            files.run(["update-grub"], seconds=600)
 
 
 def reload_ssh(changed):
