@@ -62,7 +62,8 @@ def _pack(options: argparse.Namespace) -> int:
 def _sign(options: argparse.Namespace) -> int:
     path: Path = options.bundle
     found, stopped = archive.members(path.read_bytes() if path.is_file() else b"")
-    files = {name: body for name, body in found if name not in (archive.MANIFEST, archive.SIGNATURE)}
+    own = (archive.MANIFEST, archive.SIGNATURE, archive.SEAL_COPY)
+    files = {name: body for name, body in found if name not in own}
     listed = dict(found).get(archive.MANIFEST)
     if stopped or listed is None or listed != manifest.render(files):
         rule = "only an untouched bundle is signed"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.sig"
+SEAL_COPY = "manifest.json.sig.copy"
+"""The signature once more, at the end: when a byte of one is touched, the other one tells which."""
+BLOCK = tarfile.BLOCKSIZE
 MOST = 2 * 1024**3
 """Largest bundle that is read, in bytes."""
 
@@ -24,14 +27,32 @@ def member(name: str, data: bytes) -> bytes:
     return header(name, len(data)) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
 
 
-def build(manifest: bytes, signature: bytes | None, files: Mapping[str, bytes]) -> bytes:
-    """The whole archive: manifest, signature, files by path, end."""
-    parts = [member(MANIFEST, manifest)]
+def span(size: int) -> int:
+    """How many bytes of the archive a file of this size takes, with its header and padding."""
+    return BLOCK + size + (-size % BLOCK)
+
+
+def parts(
+    manifest: bytes, signature: bytes | None, files: Mapping[str, bytes]
+) -> Iterator[tuple[str, bytes]]:
+    """Names and contents in their order: manifest, signature, files by path, the signature once more."""
+    yield MANIFEST, manifest
     if signature is not None:
-        parts.append(member(SIGNATURE, signature))
-    parts += [member(name, files[name]) for name in sorted(files)]
-    whole = b"".join(parts) + bytes(2 * tarfile.BLOCKSIZE)
-    return whole + bytes(-len(whole) % tarfile.RECORDSIZE)
+        yield SIGNATURE, signature
+    yield from ((name, files[name]) for name in sorted(files))
+    if signature is not None:
+        yield SEAL_COPY, signature
+
+
+def end(size: int) -> bytes:
+    """The zeros after the last file of an archive that is this long so far."""
+    return bytes(2 * BLOCK + -(size + 2 * BLOCK) % tarfile.RECORDSIZE)
+
+
+def build(manifest: bytes, signature: bytes | None, files: Mapping[str, bytes]) -> bytes:
+    """The whole archive."""
+    whole = b"".join(member(name, body) for name, body in parts(manifest, signature, files))
+    return whole + end(len(whole))
 
 
 def write(path: Path, data: bytes) -> None:

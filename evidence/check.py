@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evidence import archive, manifest, signature
+from evidence import archive, manifest, signature, trace
 from fault import Fault
 
 
@@ -29,21 +29,22 @@ def check(path: Path, signers: Path) -> Verdict:
     Raises Fault when there is nothing to read.
     """
     data = _read(path)
-    verdict = Verdict()
-    found, stopped = archive.members(data)
-    inside = dict(found)
-    listed = inside.get(archive.MANIFEST)
-    if listed is None:
-        verdict.complaints.append(f"{archive.MANIFEST} is missing" + (f": {stopped}" if stopped else ""))
-        return verdict
-    known = manifest.read(listed)
+    verdict, layout = Verdict(), trace.read(data)
+    seal, answer = _sealed(layout, signers)
+    verdict.signer = answer.signer
+    known = manifest.read(layout.listed)
+    files = _originals(known, layout, data)
+    listed = layout.listed if answer.signer or files is None else manifest.render(files)
+    touched = None if files is None else trace.first_touched(data, listed, seal, files)
+    if touched:
+        verdict.complaints.append(str(touched))
+    elif files is None:
+        verdict.complaints.append("what was packed cannot be told any more: more than one part was touched")
     if isinstance(known, manifest.Manifest):
-        _compare(known, found, stopped, data, verdict)
+        _compare(known, archive.members(data), verdict, layout)
     else:
-        verdict.complaints.append(
-            f"{archive.MANIFEST} is no manifest: {known}{_manifest_byte(found, listed)}"
-        )
-    _signed(inside, listed, signers, found, verdict)
+        verdict.complaints.append(f"{archive.MANIFEST} is no manifest: {known}")
+    _judge_seal(layout, answer, touched, verdict)
     return verdict
 
 
@@ -58,104 +59,80 @@ def _read(path: Path) -> bytes:
         raise Fault(f"{path}: {error.strerror}", "a bundle is one tar file", "correct the path") from error
 
 
-def _signed(
-    inside: dict[str, bytes],
-    listed: bytes,
-    signers: Path,
-    found: list[tuple[str, bytes]],
-    verdict: Verdict,
+def _sealed(layout: trace.Layout, signers: Path) -> tuple[bytes | None, signature.Answer]:
+    """The signature that holds, of the two that an archive has; the first one when none does."""
+    if layout.seal is None:
+        return None, signature.Answer(reason="the manifest is not signed")
+    first = signature.verify(layout.listed, layout.seal, signers)
+    if not first.signer and layout.seal_copy != layout.seal:
+        second = signature.verify(layout.listed, layout.seal_copy, signers)
+        if second.signer:
+            return layout.seal_copy, second
+    return layout.seal, first
+
+
+def _originals(known: manifest.Manifest | str, layout: trace.Layout, data: bytes) -> dict[str, bytes] | None:
+    """The files as they were packed; None when that cannot be told any more."""
+    if isinstance(known, manifest.Manifest):
+        found = {entry.path: manifest.original(entry, layout.files[entry.path]) for entry in known.files}
+        known_files = {path: body for path, body in found.items() if body is not None}
+        return known_files if len(known_files) == len(found) else None
+    # An unreadable manifest was touched itself: it follows from the files.
+    own = (archive.MANIFEST, archive.SIGNATURE, archive.SEAL_COPY)
+    named = {name: body for name, body in archive.members(data)[0] if name not in own}
+    return named if named and all(manifest.NAME.fullmatch(name) for name in named) else None
+
+
+def _judge_seal(
+    layout: trace.Layout, answer: signature.Answer, touched: trace.Touch | None, verdict: Verdict
 ) -> None:
-    seal = inside.get(archive.SIGNATURE)
-    if seal is None:
-        verdict.complaints.append("the manifest is not signed")
-        return
-    answer = signature.verify(listed, seal, signers)
     if answer.signer:
-        verdict.signer = answer.signer
         return
-    where = _manifest_byte(found, listed)
-    hint = where or "; files and manifest agree, so manifest or signature was made anew or touched"
+    if layout.seal is None:
+        verdict.complaints.append(answer.reason)
+        return
+    hint = "" if touched else "; files and manifest agree, so manifest or signature was made anew or touched"
     verdict.complaints.append(f"the signature does not hold: {answer.reason}{hint}")
 
 
-def _manifest_byte(found: list[tuple[str, bytes]], listed: bytes) -> str:
-    """The manifest follows from the files: where it differs from what they give, it was touched itself."""
-    files = {
-        name: body
-        for name, body in found
-        if name not in (archive.MANIFEST, archive.SIGNATURE) and manifest.NAME.fullmatch(name)
-    }
-    if not files:
-        return ""
-    wanted = manifest.render(files)
-    if wanted == listed:
-        return ""
-    at = _differs(wanted, listed)
-    return f"; first touched at byte {at} of {archive.MANIFEST}, or in a file it describes"
-
-
 def _compare(
-    known: manifest.Manifest, found: list[tuple[str, bytes]], stopped: str, data: bytes, verdict: Verdict
+    known: manifest.Manifest,
+    read: tuple[list[tuple[str, bytes]], str],
+    verdict: Verdict,
+    layout: trace.Layout,
 ) -> None:
-    names = [name for name, _ in found if name not in (archive.MANIFEST, archive.SIGNATURE)]
+    """What an ordinary reader of the archive finds beside what the manifest lists."""
+    found, stopped = read
+    own = (archive.MANIFEST, archive.SIGNATURE, archive.SEAL_COPY)
+    names = [name for name, _ in found if name not in own]
     wanted = [entry.path for entry in known.files]
     bodies = dict(found)
     verdict.files = len(wanted)
-    verdict.complaints += [
+    said = [
         text
         for entry in known.files
-        if entry.path in bodies and (text := _touched(entry, bodies[entry.path], data, found))
+        if entry.path in bodies and (text := _touched(entry, bodies[entry.path], layout))
     ]
-    verdict.complaints += [f"{name} is missing" for name in wanted if name not in bodies]
-    verdict.complaints += [f"{name} is not in the manifest" for name in names if name not in wanted]
+    said += [f"{name} is missing" for name in wanted if name not in bodies]
+    said += [f"{name} is not in the manifest" for name in names if name not in wanted]
     twice = sorted({name for name in names if names.count(name) > 1})
-    verdict.complaints += [f"{name} stands there {names.count(name)} times" for name in twice]
-    if not verdict.complaints and names != wanted:
+    said += [f"{name} stands there {names.count(name)} times" for name in twice]
+    if not said and names != wanted:
         first = next(a for a, b in zip(names, wanted, strict=True) if a != b)
-        verdict.complaints.append(f"{first} stands in another place than it was packed")
+        said.append(f"{first} stands in another place than it was packed")
     if stopped:
-        verdict.complaints.append(f"the archive cannot be read to its end: {stopped}")
-    if frame := _frame(known, bodies, data):
-        verdict.complaints.append(frame)
+        said.append(f"the archive cannot be read to its end: {stopped}")
+    verdict.complaints += [text for text in said if not any(c.startswith(text) for c in verdict.complaints)]
 
 
-def _touched(entry: manifest.Entry, body: bytes, data: bytes, found: list[tuple[str, bytes]]) -> str:
-    difference = manifest.first_difference(entry, body)
-    if difference is None:
+def _touched(entry: manifest.Entry, body: bytes, layout: trace.Layout) -> str:
+    if manifest.intact(entry, body):
         return ""
-    first, last = difference
-    where = f"byte {first}" if first == last else f"one of the bytes {first} to {last}"
-    offset = _offset(entry.path, found)
-    place = f" (byte {offset + first} of the archive)" if 0 <= offset <= len(data) else ""
+    copy = manifest.original(entry, layout.files[entry.path])
+    if copy is None:
+        return f"{entry.path} is not as the manifest says, and both were touched"
+    at = manifest.first_difference(copy, body)
+    if at is None:
+        return f"{entry.path} is not as the manifest says, which was touched"
     size = f"; it has {len(body)} bytes instead of {entry.size}" if len(body) != entry.size else ""
-    return f"{entry.path}: first touched at {where}{place}{size}"
-
-
-def _offset(path: str, found: list[tuple[str, bytes]]) -> int:
-    at = 0
-    for name, body in found:
-        if name == path:
-            return at + 512
-        at += 512 + len(body) + (-len(body) % 512)
-    return -1
-
-
-def _frame(known: manifest.Manifest, bodies: dict[str, bytes], data: bytes) -> str:
-    """Headers, padding and end follow from the manifest: the first byte of them that is another, or ""."""
-    ahead = [(name, len(bodies[name])) for name in (archive.MANIFEST, archive.SIGNATURE) if name in bodies]
-    at = 0
-    for name, size in [*ahead, *((entry.path, entry.size) for entry in known.files)]:
-        for start, part in ((at, archive.header(name, size)), (at + 512 + size, bytes(-size % 512))):
-            if (here := _differs(part, data[start : start + len(part)])) is not None:
-                return f"byte {start + here} of the archive is not as packed, around {name}"
-        at += 512 + size + (-size % 512)
-    tail = bytes(1024 + (-(at + 1024)) % 10240)
-    here = _differs(tail, data[at:])
-    return "" if here is None else f"byte {at + here} of the archive is not as packed, at its end"
-
-
-def _differs(wanted: bytes, got: bytes) -> int | None:
-    if wanted == got:
-        return None
-    pairs = enumerate(zip(wanted, got, strict=False))
-    return next((i for i, (a, b) in pairs if a != b), min(len(wanted), len(got)))
+    return f"{entry.path}: first touched at byte {at}{size}"

@@ -1,13 +1,14 @@
-"""The manifest of a bundle: every file by hash, and by small blocks, so that an altered byte can be named.
+"""The manifest of a bundle: every file by hash, and packed once more, so that an altered byte can be named.
 
-The whole file's SHA-256 decides whether it is intact. The blocks only say where it is not: 64 bytes each, by
-the first 48 bits of their SHA-256. A single changed byte inside a block is found by trying what it was; when
-more bytes of the block are different, the block is named instead of the byte.
+The whole file's SHA-256 decides whether it is intact. The packed copy says what it was: with it, the first
+byte that is another is known exactly, however many were touched. It is bzip2, whose output depends on the
+data only.
 """
 
 from __future__ import annotations
 
 import base64
+import bz2
 import hashlib
 import json
 import re
@@ -15,9 +16,9 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-BLOCK = 64
-_CUT = 6
+SCHEMA = "stockade/evidence/2"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+_STEP = 1 << 16
 
 
 class Entry(BaseModel):
@@ -28,7 +29,7 @@ class Entry(BaseModel):
     path: str = Field(max_length=100)
     size: int = Field(ge=0)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    blocks: str = Field(description="base64 of six bytes for each 64 bytes of the file")
+    packed: str = Field(description="the file once more: bzip2, in base64")
 
     @field_validator("path")
     @classmethod
@@ -43,7 +44,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_: str = Field(default="stockade/evidence/1", alias="schema", pattern=r"^stockade/evidence/1$")
+    schema_: str = Field(default=SCHEMA, alias="schema", pattern=f"^{SCHEMA}$")
     files: tuple[Entry, ...] = Field(min_length=1)
 
     @field_validator("files")
@@ -57,13 +58,14 @@ class Manifest(BaseModel):
 
 def describe(path: str, data: bytes) -> Entry:
     """The entry of one file."""
-    return Entry(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest(), blocks=_blocks(data))
+    packed = base64.b64encode(bz2.compress(data)).decode()
+    return Entry(path=path, size=len(data), sha256=_sha256(data), packed=packed)
 
 
 def render(files: Mapping[str, bytes]) -> bytes:
     """The manifest of these files; the same files always give the same bytes."""
     entries = [describe(path, files[path]).model_dump() for path in sorted(files)]
-    data = {"schema": "stockade/evidence/1", "files": entries}
+    data = {"schema": SCHEMA, "files": entries}
     return json.dumps(data, indent=1, sort_keys=True).encode() + b"\n"
 
 
@@ -75,39 +77,40 @@ def read(data: bytes) -> Manifest | str:
         return str(error.errors()[0]["msg"])
 
 
-def _blocks(data: bytes) -> str:
-    cut = b"".join(_short(data[at : at + BLOCK]) for at in range(0, len(data), BLOCK))
-    return base64.b64encode(cut).decode()
+def intact(entry: Entry, data: bytes) -> bool:
+    """Whether these are the bytes that were described."""
+    return len(data) == entry.size and _sha256(data) == entry.sha256
 
 
-def _short(block: bytes) -> bytes:
-    return hashlib.sha256(block).digest()[:_CUT]
+def original(entry: Entry, found: bytes) -> bytes | None:
+    """The file as it was packed, from two of three: its copy, its hash and what was found in its place.
 
-
-def first_difference(entry: Entry, data: bytes) -> tuple[int, int] | None:
-    """Where `data` first differs from what was described: the (first, last) byte it can be; None if nowhere.
-
-    Equal numbers name one byte exactly.
+    None when no two of them agree.
     """
-    if len(data) == entry.size and hashlib.sha256(data).hexdigest() == entry.sha256:
+    copy = _unpacked(entry)
+    if copy is not None and (intact(entry, copy) or copy == found):
+        return copy
+    return found if _sha256(found) == entry.sha256 else None
+
+
+def _unpacked(entry: Entry) -> bytes | None:
+    reader = bz2.BZ2Decompressor()
+    try:
+        data = reader.decompress(base64.b64decode(entry.packed, validate=True), entry.size + 1)
+    except (OSError, ValueError):
         return None
-    known = base64.b64decode(entry.blocks)
-    for number, start in enumerate(range(0, entry.size, BLOCK)):
-        end = min(start + BLOCK, entry.size)
-        wanted, block = known[number * _CUT : (number + 1) * _CUT], data[start:end]
-        if _short(block) != wanted:
-            return _inside(block, wanted, start, end)
-    return entry.size, entry.size  # every byte that was described is there, and more follow
+    return data if reader.eof else None
 
 
-def _inside(block: bytes, wanted: bytes, start: int, end: int) -> tuple[int, int]:
-    if len(block) < end - start:  # cut off: whether what is left is intact, its own hash cannot tell
-        return start, start + len(block)
-    changed = bytearray(block)
-    for at, byte in enumerate(block):
-        for value in range(256):
-            changed[at] = value
-            if _short(bytes(changed)) == wanted:
-                return start + at, start + at
-        changed[at] = byte
-    return start, end - 1
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def first_difference(wanted: bytes, found: bytes) -> int | None:
+    """The first byte at which `found` is not what was wanted; None when it is all of it and nothing more."""
+    for start in range(0, max(len(wanted), len(found)), _STEP):
+        here, there = wanted[start : start + _STEP], found[start : start + _STEP]
+        if here != there:
+            pairs = enumerate(zip(here, there, strict=False))
+            return start + next((i for i, (a, b) in pairs if a != b), min(len(here), len(there)))
+    return None

@@ -22,8 +22,8 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Words in which a shell sees nothing but words: it would only start the program, at its own cost.
 PLAIN = re.compile(rb"[A-Za-z0-9_./+-]+( [A-Za-z0-9_./:,@%+=-]+)*")
 # What dash does itself under the name of a program, so that the program never answers in its place.
-OWN = b"alias bg cd command echo eval exec exit export false fg getopts hash if jobs kill local".split()
-OWN += b"printf pwd read readonly return set shift test times trap true type ulimit umask unalias unset wait".split()
+OWN = b"""alias bg cd command echo eval exec exit export false fg getopts hash if jobs kill local
+printf pwd read readonly return set shift test times trap true type ulimit umask unalias unset wait""".split()
 
 
 def plain(command: bytes) -> "list[bytes]":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence import archive, manifest, signature
+from evidence import archive, manifest, signature, trace
 from evidence.__main__ import run
 from evidence.check import check
 from evidence.contents import gather
@@ -62,24 +63,28 @@ def test_an_untouched_bundle_is_good_and_says_who_signed(tmp_path: Path, key: Pa
     assert (found.complaints, found.signer, found.files) == ([], "auditor@example", len(FILES))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(data=st.data())
-def test_one_changed_byte_of_a_file_is_named_exactly(data: st.DataObject) -> None:
-    path = data.draw(st.sampled_from(["a.txt", "facts/node-1.json", "results.json"]))
-    at = data.draw(st.integers(0, len(FILES[path]) - 1))
-    other = data.draw(st.integers(1, 255))
-    changed = bytearray(FILES[path])
-    changed[at] ^= other
-    entry = manifest.describe(path, FILES[path])
-    assert manifest.first_difference(entry, bytes(changed)) == (at, at)
+def test_a_file_is_told_from_two_of_its_copy_its_hash_and_what_is_found() -> None:
+    data = bytes(200)
+    entry = manifest.describe("x", data)
+    assert manifest.original(entry, b"other") == data
+    assert manifest.original(entry.model_copy(update={"packed": "AAAA"}), data) == data
+    assert manifest.original(entry.model_copy(update={"sha256": "0" * 64}), data) == data
+    assert manifest.original(entry.model_copy(update={"packed": "AAAA"}), b"other") is None
+    assert manifest.original(entry.model_copy(update={"size": 199}), b"other") is None
 
 
-def test_more_bytes_of_a_block_name_the_block() -> None:
-    entry = manifest.describe("x", bytes(200))
-    assert manifest.first_difference(entry, bytes(70) + b"abc" + bytes(127)) == (64, 127)
-    assert manifest.first_difference(entry, bytes(200)) is None
-    assert manifest.first_difference(entry, bytes(201)) == (200, 200)
-    assert manifest.first_difference(entry, bytes(130)) == (128, 130)
+@pytest.mark.parametrize(
+    ("found", "at"),
+    [
+        (bytes(200), None),
+        (bytes(201), 200),
+        (bytes(130), 130),
+        (bytes(70) + b"abc" + bytes(127), 70),
+        (b"", 0),
+    ],
+)
+def test_the_first_other_byte_is_found(found: bytes, at: int | None) -> None:
+    assert manifest.first_difference(bytes(200), found) == at
 
 
 def _offset(whole: bytes, name: str) -> int:
@@ -98,14 +103,83 @@ def test_a_touched_file_is_named_with_its_byte_and_the_archives(
     assert said == [f"{name}: first touched at byte {at} (byte {place} of the archive)"]
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(data=st.data())
-def test_no_byte_of_the_archive_can_be_touched_unnoticed(
-    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory, key: Path, seal: bytes
+def _first(whole: bytes, touched: bytes) -> int:
+    """The first byte that is another, found the slow way."""
+    pairs = enumerate(zip(whole, touched, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(whole), len(touched)))
+
+
+def _named(said: list[str]) -> int:
+    found = re.search(r"byte (\d+) of the archive", said[0])
+    assert found, said
+    return int(found[1])
+
+
+@pytest.mark.parametrize("other", [1, 16, 64])
+def test_no_touched_byte_of_a_header_hides_what_stands_behind_it(seal: bytes, other: int) -> None:
+    good = archive.build(LISTED, seal, FILES)
+    second = archive.span(len(LISTED))
+    for at in (*range(512), *range(second, second + 512)):
+        whole = bytearray(good)
+        whole[at] ^= other
+        found = trace.read(bytes(whole))
+        assert (found.listed, found.seal, found.files) == (LISTED, seal, FILES), at
+
+
+@pytest.mark.parametrize("which", ["first", "copy"])
+def test_a_touched_signature_is_named_by_the_other_one(
+    tmp_path: Path, key: Path, seal: bytes, which: str
 ) -> None:
     whole = bytearray(archive.build(LISTED, seal, FILES))
-    at = data.draw(st.integers(0, len(whole) - 1))
+    place = (whole.index if which == "first" else whole.rindex)(seal) + 150
+    whole[place] ^= 1
+    said = verdict(tmp_path, bytes(whole), key)
+    name = archive.SIGNATURE if which == "first" else archive.SEAL_COPY
+    assert said == [f"{name}: first touched at byte 150 (byte {place} of the archive)"]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_one_touched_byte_is_named_wherever_it_stands(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory, key: Path, seal: bytes
+) -> None:
+    good = archive.build(LISTED, seal, FILES)
+    whole = bytearray(good)
+    parts = [LISTED, seal, *FILES.values()]  # each part as often as any other, however short it is
+    start = data.draw(st.sampled_from([0, *(good.index(part) for part in parts if part), len(good) - 1024]))
+    at = data.draw(st.integers(max(0, start - 512), min(start + 1024, len(whole) - 1)))
     whole[at] ^= data.draw(st.integers(1, 255))
+    assert _named(verdict(tmp_path_factory.mktemp("touched"), bytes(whole), key)) == at
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_the_first_of_many_touched_bytes_is_named(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory, key: Path, seal: bytes
+) -> None:
+    good = archive.build(LISTED, seal, FILES)
+    whole, after = bytearray(good), good.index(seal) + len(seal)
+    for at in data.draw(st.lists(st.integers(after, len(good) - 1), min_size=2, max_size=9, unique=True)):
+        whole[at] ^= data.draw(st.integers(1, 255))
+    if data.draw(st.booleans()):
+        at = data.draw(st.integers(after, len(whole) - 1))
+        whole[at:at] = data.draw(st.binary(min_size=1, max_size=600))
+    if data.draw(st.booleans()):
+        at = data.draw(st.integers(after, len(whole) - 1))
+        del whole[at : at + data.draw(st.integers(1, 600))]
+    said = verdict(tmp_path_factory.mktemp("touched"), bytes(whole), key)
+    assert (_named(said) if said else None) == (None if whole == good else _first(good, bytes(whole)))
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_whatever_is_touched_beside_the_manifest_is_never_good(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory, key: Path, seal: bytes
+) -> None:
+    good = archive.build(LISTED, seal, FILES)
+    whole = bytearray(good)
+    for at in data.draw(st.lists(st.integers(0, len(good) - 1), min_size=1, max_size=20, unique=True)):
+        whole[at] ^= data.draw(st.integers(1, 255))
     assert verdict(tmp_path_factory.mktemp("touched"), bytes(whole), key)
 
 
@@ -125,6 +199,7 @@ def test_a_touched_header_and_the_end_are_named(tmp_path: Path, key: Path, seal:
 def _changed(files: dict[str, bytes], seal: bytes, order: list[str] | None = None) -> bytes:
     parts = [archive.member(archive.MANIFEST, LISTED), archive.member(archive.SIGNATURE, seal)]
     parts += [archive.member(name, files[name]) for name in order or sorted(files)]
+    parts += [archive.member(archive.SEAL_COPY, seal)]
     whole = b"".join(parts) + bytes(1024)
     return whole + bytes(-len(whole) % 10240)
 
@@ -136,7 +211,7 @@ def test_missing_extra_reordered_and_cut_are_named(tmp_path: Path, key: Path, se
     assert "more.txt is not in the manifest" in verdict(tmp_path, _changed(extra, seal), key)
     order = ["results.json", "a.txt", "empty", "facts/node-1.json"]
     said = verdict(tmp_path, _changed(FILES, seal, order), key)
-    assert said[0] == "results.json stands in another place than it was packed"
+    assert "results.json stands in another place than it was packed" in said
     good = archive.build(LISTED, seal, FILES)
     cut = verdict(tmp_path, good[: _offset(good, "facts/node-1.json") + 100], key)
     assert any(text.startswith("facts/node-1.json is missing") for text in cut)
@@ -155,7 +230,7 @@ def test_a_touched_manifest_names_its_byte(tmp_path: Path, key: Path, seal: byte
     at = LISTED.index(b"sha256") + 12
     listed = LISTED[:at] + (b"0" if LISTED[at : at + 1] != b"0" else b"1") + LISTED[at + 1 :]
     said = " ".join(verdict(tmp_path, archive.build(listed, seal, FILES), key))
-    assert f"first touched at byte {at} of manifest.json" in said
+    assert f"manifest.json: first touched at byte {at} (byte {512 + at} of the archive)" in said
 
 
 def test_an_unsigned_bundle_and_a_strangers_are_red(tmp_path: Path, key: Path) -> None:
