@@ -70,7 +70,8 @@ def place() -> Iterator[Place]:
 
 def target(place: Place, source: str, node: dict[str, Any]) -> str:
     """From the internet a node has its public address, if any; from anywhere else its private one."""
-    return str((source == "internet" and node.get("public_address")) or node["address"])
+    outside = source == "internet" or source.startswith("source/")
+    return str((outside and node.get("public_address")) or node["address"])
 
 
 def test_every_row_of_the_reachability_matrix_is_true_on_the_wire(place: Place) -> None:
@@ -125,10 +126,12 @@ def listening(place: Place, node: str) -> set[int]:
 
 
 def sources(place: Place, row: Reach, node: str) -> list[str]:
-    """Where packets of a row start: a site, the internet, or every other node of a role."""
+    """Where packets of a row start: a site, a bound source, the internet, or every other node of a role."""
     kind, _, name = row.source.partition("/")
     if kind == "load_balancer":
         return []  # AWS's own machines; the twin has none of them
+    if kind == "source":
+        return [row.source]
     if kind != "role":
         return [name]
     return [n["name"] for n in place.region["nodes"] if n["role"] == name and n["name"] != node]
@@ -328,6 +331,18 @@ def test_a_node_cannot_speak_under_another_address(place: Place) -> None:
     packets = [int(line.split("packets ")[1].split()[0]) for line in seen.splitlines() if "packets" in line]
     assert packets[0] == 0
     assert packets[1] > 0
+
+
+def test_a_node_that_answers_its_own_subnet_only_is_found_again(place: Place) -> None:
+    """Hardened nodes have arp_ignore=2. Whom the router forgets, it has to ask for as that subnet's gateway."""
+    for node in HOME:
+        done = place.nodes.ssh(node, "sudo sysctl -qw net.ipv4.conf.all.arp_ignore=2")
+        assert done.returncode == 0, done.stderr
+    for vpc in {place.facts(node)["vpc"] for node in HOME}:
+        subprocess.run(["ip", "-n", place.nodes.wires.vpc(vpc), "neigh", "flush", "all"], check=True)
+    for node in HOME:
+        found = place.nodes.probe("noc", place.address(node), "tcp", 22, 5)
+        assert found, f"{node} does not answer a router that asks for it"
 
 
 def test_the_machine_itself_has_no_way_to_a_node(place: Place) -> None:

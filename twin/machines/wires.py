@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
+from fault import Fault
 from twin.ledger import Ledger
 from twin.machines import namespaces, packets
 from twin.machines.facts import Account, Card, Peering, Route, Subnet, family
@@ -122,10 +123,35 @@ class Wires:
             lines.append(
                 f"route replace {site['gateway']}/32 via inet6 {RIGHT} dev {interface} src {OUTSIDE}"
             )
+        lines += [
+            f"addr replace {address}/32 dev lo" for address, site in self._bound().values() if site is None
+        ]
         for vpc, address in self._public_addresses():
             interface = vpc_interface(vpc)
             lines.append(f"route replace {address}/32 via inet6 {LEFT} dev {interface} src {OUTSIDE}")
         namespaces.batch(self.internet, lines)
+
+    def bound_source(self, customer: str) -> tuple[str, str]:
+        """Namespace and IPv4 address from which a customer's bound source calls: its site's gateway where
+        that is bound, else somebody on the internet. Raises Fault for a customer without one.
+        """
+        if customer not in self._bound():
+            choice = ", ".join(sorted(self._bound())) or "none has one"
+            raise Fault(f"customer '{customer}'", "a customer has a bound source", f"one of {choice}")
+        address, site = self._bound()[customer]
+        return (self.site(site) if site else self.internet), address
+
+    def _bound(self) -> dict[str, tuple[str, str | None]]:
+        """Per customer an address among its bound sources, and the site whose gateway has it."""
+        gateways = {ip_address(site["gateway"]): name for name, site in self.region["sites"].items()}
+        found: dict[str, tuple[str, str | None]] = {}
+        for end in self.region.get("intent", {}).get("endpoints", []):
+            for block in map(ip_network, end["networks"] if end["kind"] == "source" else ()):
+                known = [address for address in gateways if address in block]
+                if block.version == 4 and end["name"] not in found:
+                    address = known[0] if known else block[0]
+                    found[end["name"]] = (str(address), gateways.get(address))
+        return found
 
     def _public_addresses(self) -> Iterator[tuple[str, str]]:
         yield from (
@@ -221,6 +247,9 @@ class Wires:
             f" 'echo 0 > /proc/sys/net/ipv4/neigh/{card.interface}/proxy_delay'",
             f"ip -n {router} -batch - <<END || exit 1",
             f"addr replace {LEFT}/64 dev {card.interface} nodad",
+            # The router asks for the node as the gateway of its subnet, else as any of its addresses, and a node
+            # with arp_ignore=2 answers nobody from another subnet: it is gone until it says something itself.
+            f"addr replace {gateway}/32 dev {card.interface}",
             f"link set {card.interface} up alias {card.node}",
             f"route replace {card.address}/32 dev {card.interface}",
             *([f"route replace {card.address6}/128 dev {card.interface}"] if card.address6 else []),
@@ -278,6 +307,7 @@ def served_addresses(region: Mapping[str, Any], name: str) -> list[str]:
     """Addresses of the shared services that stand in a site's ranges."""
     services = region["services"]
     wanted = [services["package_proxy"]["address"], *(s["address"] for s in services["time_servers"])]
+    wanted += [collector["address"]] if (collector := services.get("log_collector")) else []
     blocks = [ip_network(block) for block in region["sites"][name]["ranges"]]
     return [a for a in dict.fromkeys(wanted) if any(ip_address(a) in block for block in blocks)]
 
