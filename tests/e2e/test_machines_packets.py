@@ -334,7 +334,7 @@ def test_a_node_cannot_speak_under_another_address(place: Place) -> None:
 
 
 def test_a_node_that_answers_its_own_subnet_only_is_found_again(place: Place) -> None:
-    """Hardened nodes have arp_ignore=2. Whom the router forgets, it has to ask for as that subnet's gateway."""
+    """As hardened nodes do (arp_ignore=2): a router that forgot them has to ask as their subnet's gateway."""
     for node in HOME:
         done = place.nodes.ssh(node, "sudo sysctl -qw net.ipv4.conf.all.arp_ignore=2")
         assert done.returncode == 0, done.stderr

@@ -247,8 +247,8 @@ class Wires:
             f" 'echo 0 > /proc/sys/net/ipv4/neigh/{card.interface}/proxy_delay'",
             f"ip -n {router} -batch - <<END || exit 1",
             f"addr replace {LEFT}/64 dev {card.interface} nodad",
-            # The router asks for the node as the gateway of its subnet, else as any of its addresses, and a node
-            # with arp_ignore=2 answers nobody from another subnet: it is gone until it says something itself.
+            # The router asks for the node as its subnet's gateway, else as any of its addresses: a node with
+            # arp_ignore=2 answers nobody from another subnet, and is gone until it says something itself.
             f"addr replace {gateway}/32 dev {card.interface}",
             f"link set {card.interface} up alias {card.node}",
             f"route replace {card.address}/32 dev {card.interface}",
