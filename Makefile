@@ -3,10 +3,10 @@ STACK ?= in-mumbai
 PYTHON := build/venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up preview harden verify drift report evidence ssh test check down python machine testing help
+.PHONY: demo up preview harden verify drift report evidence ssh test test-vm check down python machine testing help
 
 help: ## what can be made
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: python machine ## the main job: provision, boot, harden, verify, report; leaves the region up
 	@$(PYTHON) -m twin demo --stack $(STACK)
@@ -41,8 +41,12 @@ down: python ## remove everything the twin started, also after a crash
 check: python ## lint, types, unit tests: under a minute
 	@.ci/check
 
-test: python machine testing ## every test
+test: python machine testing ## every test but those of test-vm
 	@.ci/test
+
+test-vm: python machine ## what only a node with a kernel of its own can show, in QEMU; takes the better part of an hour
+	@./bootstrap virtual
+	@$(PYTHON) -m pytest -x -v -p no:cacheprovider tests/vm
 
 python:
 	@./bootstrap python
