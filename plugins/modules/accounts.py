@@ -284,13 +284,16 @@ class Accounts:
             self.step(f"{name} leaves the group shadow", "gpasswd", "-d", name, "shadow")
 
     def own_files(self):
-        """What a person's shell reads is written by that person only."""
+        """What a person's shell reads is written by that person only; folders are closed as the home is."""
         for entry in pwd.getpwall():
             if not (entry.pw_uid == 0 or FIRST_PERSON <= entry.pw_uid < NOBODY) or not os.path.isdir(
                 entry.pw_dir
             ):
                 continue
             for item in os.scandir(entry.pw_dir):
+                # Made before the umask was what it is; Ansible's own folder is, by the first connection.
+                if item.is_dir(follow_symlinks=False) and item.stat(follow_symlinks=False).st_mode & 0o027:
+                    self.step(f"{item.path} is closed to others", "chmod", "g-w,o=", item.path)
                 if item.name.startswith(".") and item.is_file(follow_symlinks=False):
                     closed = 0o177 if item.name in PRIVATE_FILES else 0o137
                     if stat.S_IMODE(item.stat(follow_symlinks=False).st_mode) & closed:

@@ -17,6 +17,12 @@ KEYS = {
     "mounts", "delete", "scope", "sudo_log_file", "user_emulation", "modules", "privileged", "perm_chng",
     "usermod",
 }  # fmt: skip
+# As `logrotate --debug` says it: files, how often, how many are kept.
+ROTATION = re.compile(
+    r"(?m)^rotating pattern: ((?:/\S+\s+)+?)(?:after (\d+) days|(daily|weekly|monthly|yearly))"
+    r"\s+\((\d+) rotations\)"
+)
+PERIODS = {"daily": 1, "weekly": 7, "monthly": 30.44, "yearly": 365.25}
 DAYS = {"d": 1, "day": 1, "days": 1, "week": 7, "weeks": 7, "month": 30.44, "year": 365.25}
 
 
@@ -189,7 +195,7 @@ def test_the_journal_is_forwarded_over_tls(host, region):
         pytest.skip("not applicable: the region declares no collector of logs")
     text = host.run("systemd-analyze cat-config systemd/journal-upload.conf").stdout
     values = dict(line.split("=", 1) for line in text.splitlines() if re.match(r"[A-Z]\w*=", line))
-    assert values.get("URL") == f"https://{collector['name']}:{collector['port']}"
+    assert values.get("URL") == f"https://{collector['address']}:{collector['port']}"
     assert values.get("TrustedCertificateFile", "/dev/null") not in ("", "-", "all", "/dev/null")
     assert values.get("ServerKeyFile")
     shown = host.check_output(
@@ -206,6 +212,31 @@ def test_no_node_receives_the_journals_of_others(host):
     shown = host.check_output(f"systemctl show {units} -p LoadState -p ActiveState")
     assert sorted(set(shown.split())) == ["ActiveState=inactive", "LoadState=masked"]
     assert "systemd-journal-remote" not in host.check_output("ps -eo args")
+
+
+@pytest.mark.control("STK-AUD-017")
+def test_log_files_are_rotated_and_kept_for_the_declared_days(host, region):
+    """As logrotate itself reads all its files; --debug changes none."""
+    said = host.run("logrotate --debug /etc/logrotate.conf 2>&1").stdout
+    kept = {
+        file: int(number) * (int(days or 0) or PERIODS[every])
+        for files, days, every, number in ROTATION.findall(said)
+        for file in files.split()
+    }
+    assert "/var/log/sudo.log" in kept, f"the record of who became root grows for ever: {sorted(kept)}"
+    assert {files for files, days in kept.items() if days < region["retention"]["node_logs_days"]} == set()
+    assert host.run("systemctl is-active logrotate.timer").stdout.strip() == "active"
+
+
+@pytest.mark.control("STK-AUD-018")
+def test_a_node_that_can_record_no_more_stops(host):
+    """Judged as auditd will read it at its next start, so also where the kernel is a host's."""
+    lines = host.file("/etc/audit/auditd.conf").content_string.splitlines()
+    values = {key.strip(): value.strip().lower() for key, _, value in (line.partition("=") for line in lines)}
+    assert values.get("disk_full_action") in ("halt", "single")
+    assert values.get("admin_space_left_action") in ("halt", "single")
+    assert values.get("disk_error_action") in ("syslog", "halt", "single")
+    assert values.get("space_left_action", "").split(" ")[0] in ("exec", "email", "halt", "single")
 
 
 @pytest.mark.control("STK-AUD-016")

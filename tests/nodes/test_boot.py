@@ -6,7 +6,12 @@ import json
 
 import pytest
 
-WORDS = {"audit=1", "apparmor=1", "security=apparmor"}
+# ANSSI BP-028 2.0, R7 and R8: known flaws of processors are worked around, whatever the kernel would decide.
+FLAWS = {
+    "iommu=force", "l1tf=full,force", "mds=full,nosmt", "pti=on", "spec_store_bypass_disable=seccomp",
+    "spectre_v2=on",
+}  # fmt: skip
+WORDS = {"audit=1", "apparmor=1", "security=apparmor", "page_alloc.shuffle=1", "slab_nomerge=yes", *FLAWS}
 LIMIT = "audit_backlog_limit="
 
 

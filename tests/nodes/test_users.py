@@ -27,6 +27,7 @@ PARTS = {
     "umask": "runuser -l admin -c umask",
     "idle": "bash -lic 'readonly -p | grep -w TMOUT' 2>/dev/null </dev/null",
     "su": "runuser -u nobody -- su root -c true </dev/null 2>&1",
+    "program": "setsid runuser -u nobody -- sudo -n true </dev/null 2>&1",
     "people": "cat /var/lib/stockade/people.json",
     "banners": "cat /etc/issue /etc/issue.net",
     "root_path": "bash -lc 'echo $PATH' </dev/null",
@@ -182,6 +183,16 @@ def test_sudo_asks_again_after_minutes(sudo):
     assert sudo_defaults(sudo).get("authenticate") is not False, "sudo asks nobody at all"
 
 
+@pytest.mark.control("STK-USR-033")
+def test_a_program_without_a_terminal_becomes_root_as_nobody(facts, sudo):
+    """sudo's own answer to one; exceptions are accounts by name, never a group or everybody."""
+    assert [line for line in facts.program if "must have a tty" in line], facts.program
+    bound = [entry for entry in sudo["Defaults"] if {"requiretty": False} in entry["Options"]]
+    assert [
+        entry for entry in bound if not all("username" in who for who in entry.get("Binding", [{}]))
+    ] == []
+
+
 @pytest.mark.control("STK-USR-009")
 def test_passwords_are_long_and_mixed(facts):
     rows = stack(facts.password, "password")
@@ -260,6 +271,8 @@ def test_passwords_are_hashed_by_yescrypt(facts, accounts):
     assert len(unix) == 1
     assert "yescrypt" in unix[0]
     assert "use_authtok" in unix[0], "a password that the quality check never saw"
+    # pam_unix does not read login.defs for it: without a word of its own a new password costs 5.
+    assert int(keyed(unix[0]).get("rounds", 5)) >= 7, "a hash that is tried too fast"
     assert not [argument for argument in unix[0] if argument.startswith("remember")], "pwhistory remembers"
     for _, module, arguments in stack(facts.auth, "auth"):
         assert "nullok" not in arguments, module

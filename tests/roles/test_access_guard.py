@@ -171,7 +171,7 @@ def test_wrong_passwords_lock_the_password_and_never_the_key(node):
     assert as_person(node, "jordan", sudo, f"{OTHER}\n").returncode != 0, "the password still opens"
     assert as_person(node, "jordan", "id -un").stdout.strip() == "jordan", "the key was locked out"
     assert node.ssh("sudo -n id -un").stdout.strip() == "root", "automation was locked out"
-    node.sudo("faillock --dir /var/lib/faillock --user jordan --reset")
+    node.sudo("faillock --dir /var/log/faillock --user jordan --reset")
     assert as_person(node, "jordan", sudo, f"{OTHER}\n").stdout.strip() == "root"
 
 

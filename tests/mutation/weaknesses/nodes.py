@@ -21,6 +21,12 @@ TOGETHER: tuple[tuple[str, str, str, set[str]], ...] = (
     ),
     ("the clock left alone", "systemctl stop chrony", "systemctl start chrony", ids("TIM", 1, 2, 3, 4, 5)),
     (
+        "the journal kept on the node",
+        "systemctl stop systemd-journal-upload",
+        "systemctl start systemd-journal-upload",
+        ids("AUD", 14),
+    ),
+    (
         "a file of accounts that everybody may write",
         "chmod 0666 /etc/passwd",
         "chmod 0644 /etc/passwd",
@@ -145,6 +151,32 @@ TOGETHER: tuple[tuple[str, str, str, set[str]], ...] = (
         "sed -i 's/SECLEVEL=2/SECLEVEL=0/' /etc/ssl/*stockade*",
         "sed -i 's/SECLEVEL=0/SECLEVEL=2/' /etc/ssl/*stockade*",
         ids("SVC", 9),
+    ),
+    (
+        "log files that are thrown away after days",
+        "sed -i.weak 's/^rotate .*/rotate 4/' /etc/logrotate.conf",
+        "mv /etc/logrotate.conf.weak /etc/logrotate.conf",
+        ids("AUD", 17),
+    ),
+    (
+        "sudo for whoever has no terminal",
+        "echo 'Defaults !requiretty' > /etc/sudoers.d/zz-weak && chmod 0440 /etc/sudoers.d/zz-weak",
+        "rm /etc/sudoers.d/zz-weak",
+        ids("USR", 33),
+    ),
+    (
+        "a database of checksums that somebody made anew",
+        "cp -p /var/lib/aide/aide.db /root/ && echo '# new' >> /var/lib/aide/aide.db",
+        "mv /root/aide.db /var/lib/aide/aide.db",
+        ids("FIL", 23),
+    ),
+    (
+        "a web server that serves nothing",
+        "umask 022; mkdir -p /root/web/DEBIAN && printf 'Package: nginx\\nVersion: 99\\nArchitecture: all\\n"
+        "Maintainer: x <x@example.org>\\nDescription: x\\n' > /root/web/DEBIAN/control"
+        " && dpkg-deb --build /root/web >&2 && dpkg --install /root/web.deb >&2",
+        "dpkg --purge nginx >&2; rm -r /root/web /root/web.deb",
+        ids("SVC", 13),
     ),
     (
         "a journal that everybody reads",

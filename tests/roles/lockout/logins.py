@@ -80,7 +80,7 @@ PAM = (
         "pam",
         "hundreds of wrong passwords for us and for root",
         "/usr/bin/python3 /var/lib/lockout-storm",
-        after="rm -f /var/lib/faillock/*",
+        after="rm -f /var/log/faillock/*",
     ),
     Case(
         "nologin",

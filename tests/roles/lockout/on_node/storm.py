@@ -47,6 +47,6 @@ def attempt(name):
 for name in ("admin", "root"):
     assert all(attempt(name) != 0 for _ in range(150)), f"a wrong password opened {name}"
 recorded = subprocess.run(
-    ["faillock", "--dir", "/var/lib/faillock", "--user", "admin"], capture_output=True, text=True, check=True
+    ["faillock", "--dir", "/var/log/faillock", "--user", "admin"], capture_output=True, text=True, check=True
 ).stdout
 sys.exit(0 if recorded.count("V") >= 5 else f"the storm was not counted: {recorded}")
