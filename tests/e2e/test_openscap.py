@@ -7,17 +7,13 @@ run have to be the same: a failure that is not listed is red, and so is a listed
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.scap import Verdict, judge, prepare
+from tests.suite_run import ROOT, harden
 from twin.machines import Lone
-from twin.play import ansible_environment
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "openscap.md"
 HOSTS_KERNEL = "The kernel is the host's"
 
@@ -43,17 +39,7 @@ def untouched(lone_node_module: Lone) -> Verdict:
 @pytest.fixture(scope="module")
 def hardened(untouched: Verdict, lone_node_module: Lone) -> Verdict:
     """Its word on the same node after the playbook."""
-    argv = [sys.executable, "-m", "ansible", "playbook", "-i", str(lone_node_module.inventory_file)]
-    done = subprocess.run(
-        [*argv, "playbooks/harden.yml"],
-        cwd=ROOT,
-        env=ansible_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
+    harden(lone_node_module.inventory_file)
     database = "for i in $(seq 90); do test -s /var/lib/aide/aide.db && exit; sleep 1; done; exit 1"
     assert lone_node_module.sudo(database, 100).returncode == 0
     return judge(lone_node_module, "enhanced")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,12 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from settings import parse
-from twin.machines import Lone, sketch
-from twin.machines.scratch import SETTINGS
-from twin.play import ansible_environment
+from report.model import Status
+from tests.suite_run import ROOT, environment, harden, suite
+from twin.machines import Lone
 
-ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 NODE = "edge-a-1"
 
@@ -43,42 +40,24 @@ class Fleet:
 
     def run(self, *argv: str, shell: bool = False, **more: str) -> subprocess.CompletedProcess[str]:
         """A command in the repository, as a CI job starts it."""
-        clean = {
-            k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTEST_", "STOCKADE_TODAY"))
-        }
         command = ["sh", "-e", "-c", argv[0]] if shell else list(argv)
         return subprocess.run(
-            command, cwd=ROOT, env=clean | more, capture_output=True, text=True, check=False, timeout=300
+            command,
+            cwd=ROOT,
+            env=environment("STOCKADE_TODAY") | more,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
         )
-
-    def verify(self, *arguments: str) -> tuple[int, dict[str, Any]]:
-        """pytest tests/nodes with these arguments; its exit code and results."""
-        results = self.home / "results.json"
-        results.unlink(missing_ok=True)
-        done = self.run(
-            sys.executable, "-m", "pytest", "tests/nodes", "-p", "no:cacheprovider",
-            "--results", str(results), *arguments,
-        )  # fmt: skip
-        assert results.exists(), done.stdout + done.stderr
-        return done.returncode, json.loads(results.read_text())
 
 
 @pytest.fixture(scope="module")
 def fleet(lone_node_module: Lone, tmp_path_factory: pytest.TempPathFactory) -> Fleet:
     """One node for the whole module, hardened once."""
     home = tmp_path_factory.mktemp("ci")
-    (home / "region.json").write_text(json.dumps(sketch.region(parse(SETTINGS), "lone")))
-    argv = [sys.executable, "-m", "ansible", "playbook", "-i", str(lone_node_module.inventory_file)]
-    done = subprocess.run(
-        [*argv, "playbooks/harden.yml"],
-        cwd=ROOT,
-        env=ansible_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
+    (home / "region.json").write_text(json.dumps(lone_node_module.machines.region))
+    harden(lone_node_module.inventory_file)
     return Fleet(lone_node_module, home)
 
 
@@ -146,12 +125,12 @@ def test_any_inventory_and_any_group_reach_the_node(fleet: Fleet) -> None:
     script.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(listed)}\nEND\n")
     script.chmod(0o755)
     chosen = ("--expect", "server17", "-k", "test_ssh_server")
-    code, first = fleet.verify("--inventory", str(ini), "--limit", "shop_front", *chosen)
-    again, second = fleet.verify("--inventory", str(script), "-n", "2", *chosen)
-    assert (code, again) == (0, 0), (first["faults"], second["faults"])
+    code, first = suite(ini, fleet.home, "--limit", "shop_front", *chosen, today=False)
+    again, second = suite(script, fleet.home, "-n", "2", *chosen, today=False)
+    assert (code, again) == (0, 0), (first.faults, second.faults)
     for found in (first, second):
-        assert {s["id"] for s in found["subjects"]} == {"server17"}
-        assert len([r for r in found["results"] if r["status"] == "pass"]) > 15
+        assert {subject.id for subject in found.subjects} == {"server17"}
+        assert len([r for r in found.results if r.status is Status.PASS]) > 15
 
 
 def test_drift_is_told_by_the_suite_and_by_the_roles(fleet: Fleet) -> None:

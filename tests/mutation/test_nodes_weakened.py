@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,13 +10,10 @@ from pathlib import Path
 import pytest
 
 from report.model import Report, Status
-from settings import parse
 from tests.mutation.weaknesses.nodes import TOGETHER
-from twin.machines import Lone, sketch
-from twin.machines.scratch import SETTINGS
-from twin.play import ansible_environment
+from tests.suite_run import harden, judged
+from twin.machines import Lone
 
-ROOT = Path(__file__).resolve().parents[2]
 PROVEN = (Status.PASS, Status.FAIL, Status.WAIVED)
 
 
@@ -35,20 +28,7 @@ class Node:
 
     def verify(self) -> Report:
         """Run tests/nodes over the node; no fault of the run itself is accepted."""
-        results = self.home / "results.json"
-        argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(ROOT / "tests/nodes")]
-        argv += ["--region", str(self.home / "region.json"), "--results", str(results)]
-        argv += ["--inventory", str(self.lone.inventory_file)]
-        clean = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTEST_"))
-        }
-        done = subprocess.run(
-            argv, cwd=ROOT, env=clean, capture_output=True, text=True, check=False, timeout=300
-        )
-        assert results.exists(), done.stdout + done.stderr
-        report = Report.load(results)
-        assert not report.faults, report.faults
-        assert done.returncode == report.exit_code()
+        report = judged(self.lone.inventory_file, self.home, self.lone.machines.region)
         failed = {r.control for r in report.results if r.status is Status.FAIL}
         self.seen_red |= failed
         self.passed = {r.control for r in report.results if r.status is Status.PASS} - failed
@@ -66,26 +46,13 @@ class Node:
 def node(lone_node_module: Lone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A node that is blank at first; `hardened` hardens it."""
     home = tmp_path_factory.mktemp("node")
-    (home / "region.json").write_text(json.dumps(sketch.region(parse(SETTINGS), "lone")))
     yield Node(lone_node_module, home)
 
 
 @pytest.fixture(scope="module")
 def hardened(node: Node) -> Node:
     """The same node after the hardening playbook."""
-    argv = [
-        sys.executable,
-        "-m",
-        "ansible",
-        "playbook",
-        "-i",
-        str(node.lone.inventory_file),
-        "playbooks/harden.yml",
-    ]
-    done = subprocess.run(
-        argv, cwd=ROOT, env=ansible_environment(), capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
+    harden(node.lone.inventory_file)
     return node
 
 
