@@ -50,6 +50,15 @@ def test_a_check_shows_the_difference_and_writes_nothing(tmp_path):
     assert (tmp_path / "a").read_text() == "old\n"
 
 
+def test_a_judge_that_comes_with_a_package_is_missed_by_a_real_run_only(tmp_path):
+    files = [_file(tmp_path / "a", validate="stk-judge-of-a-package %s")]
+    assert _run("file_set", check=True, files=files)["changed_paths"] == [str(tmp_path / "a")]
+    assert _run("file_set", files=files)["failed"] is True
+    assert not (tmp_path / "a").exists()
+    refusing = [_file(tmp_path / "a", validate="false %s")]
+    assert "refused the new text" in _run("file_set", check=True, files=refusing)["msg"]
+
+
 def test_a_confined_judge_finds_the_new_text_in_its_own_directory(tmp_path):
     judge = tmp_path / "judge"
     judge.write_text(f'#!/bin/sh\n[ "${{1%/*}}" = {tmp_path}/etc ] && grep -q new "$1"\n')
