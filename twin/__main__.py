@@ -31,7 +31,11 @@ def arguments() -> argparse.Namespace:
         "preview": "what up would do, judged by the guardrails",
     }
     for name, text in about.items():
-        commands.add_parser(name, help=text).add_argument("--stack", required=True)
+        its = commands.add_parser(name, help=text)
+        its.add_argument("--stack", required=True)
+        if name != "preview":
+            which = "boot only these nodes of the region: names, patterns, roles, e.g. 'edge-a-*,archive'"
+            its.add_argument("--nodes", metavar="WORDS", help=which)
     commands.add_parser("harden", help="run the hardening playbooks over the nodes that are up")
     commands.add_parser("verify", help="verify region and nodes, write the report")
     commands.add_parser("down", help="remove everything the twin started, also after a crash")
@@ -42,7 +46,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def demo(stack: str, progress: Progress) -> int:
+def demo(stack: str, progress: Progress, nodes: str | None = None) -> int:
     """The main job. 0 only if every control passes, is waived or is not applicable."""
     from twin import demo as job  # noqa: PLC0415 - `down` and `ssh` start without loading an AWS SDK
     from twin import machines  # noqa: PLC0415
@@ -51,7 +55,7 @@ def demo(stack: str, progress: Progress) -> int:
     obstacle = machines.obstacle()
     if obstacle:
         print(f"REGION ONLY: {obstacle}; the AWS half runs without nodes")
-    job.up(stack, progress)
+    job.up(stack, progress, nodes)
     if not obstacle:
         job.harden(progress, fresh=True)
     code = job.verify(progress, obstacle)
@@ -152,11 +156,11 @@ def _change(wanted: argparse.Namespace, progress: Progress) -> int:
     from twin import demo as job  # noqa: PLC0415
 
     if wanted.command == "demo":
-        return demo(wanted.stack, progress)
+        return demo(wanted.stack, progress, wanted.nodes)
     if wanted.command == "preview":
         return job.preview(wanted.stack, progress)
     if wanted.command == "up":
-        obstacle = job.up(wanted.stack, progress)
+        obstacle = job.up(wanted.stack, progress, wanted.nodes)
         if obstacle:
             print(f"REGION ONLY: {obstacle}", file=sys.stderr)
         return fault.GOOD

@@ -15,7 +15,9 @@ from fault import GOOD, UNREACHABLE, WRONG_USE, Fault
 from report.model import Report
 from twin import account, ledger, machines, play, program
 from twin import preview as previews
+from twin.machines import fleet, sketch
 from twin.progress import Progress
+from verify.fleet import choose, read_fleet
 
 ROOT = Path(__file__).resolve().parent.parent
 FRESH_BATCHES = [1, "100%"]
@@ -27,13 +29,14 @@ def contract_path(stack: str) -> Path:
     return ledger.build() / "region" / stack / "region.json"
 
 
-def up(stack: str, progress: Progress) -> str | None:
-    """Provision the emulated region and boot its nodes.
+def up(stack: str, progress: Progress, nodes: str | None = None) -> str | None:
+    """Provision the emulated region and boot its nodes, or those that `nodes` means (words as in `verify`).
 
     Returns None, or the reason why this machine boots no nodes; the region stands either way.
     """
     with progress.phase("Check settings") as phase:
         wanted = settings.load(stack, ROOT)
+        chosen = choose(read_fleet(sketch.region(wanted, stack), None), nodes)
         phase.note = f"{stack}: {wanted.region}, account {wanted.account}"
     obstacle = machines.obstacle()
     with progress.phase("Emulated AWS account") as phase:
@@ -46,8 +49,9 @@ def up(stack: str, progress: Progress) -> str | None:
         phase.note = _steps(run)
     if obstacle is None:
         with progress.phase("Boot nodes") as phase:
-            machines.up(region, progress, emulated.endpoint)
-            phase.note = f"{len(region['nodes'])} nodes"
+            part = [node for node in region["nodes"] if node["name"] in chosen]
+            machines.up({**region, "nodes": part}, progress, emulated.endpoint)
+            phase.note = _share(len(part), len(region["nodes"]))
     return obstacle
 
 
@@ -107,7 +111,7 @@ def _run_suites(stack: str, results: Path, remark: str | None) -> int:
         "--results",
         str(results),
     ]
-    options += ["--remark", remark] if remark else ["--inventory", str(home / "inventory.yml")]
+    options += ["--remark", remark] if remark else ["--inventory", str(home / "inventory.yml"), *_part(stack)]
     log = ledger.build() / "log" / "verify.log"
     code = _python("pytest", *suites, *options, log=log, check=False)
     if not results.exists():
@@ -118,6 +122,17 @@ def _run_suites(stack: str, results: Path, remark: str | None) -> int:
             code,
         )
     return code
+
+
+def _part(stack: str) -> list[str]:
+    """Narrows a verification to the nodes that `up` was asked for, when they are not all of the region's."""
+    region = json.loads(contract_path(stack).read_text())
+    up = fleet.asked_for(ledger.build() / "twin")
+    return [] if set(up) == {node["name"] for node in region["nodes"]} else ["--nodes", ",".join(up)]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{whole} nodes" if part == whole else f"{part} of {whole} nodes"
 
 
 def _python(module: str, *arguments: str, log: Path, check: bool = True) -> int:

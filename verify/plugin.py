@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -57,6 +58,9 @@ class State:
             self.contract, found, "the caller" if self.stated else "the region contract"
         )
         self.names = choose(self.fleet, option.nodes)
+        # What a narrowed run does not look at need not be in its inventory either.
+        missing = tuple(name for name in self.fleet.missing if name in self.names)
+        self.fleet = replace(self.fleet, missing=missing)
         if self.stated:
             self.judgement.remarks.append(
                 f"no region contract: {len(self.fleet.nodes)} nodes were expected as stated; what a contract "

@@ -5,51 +5,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from network.intent import from_data
 from network.reachability import reachability
 from report.model import Report, Status
 from tests.conftest import require_nodes
-from twin.ledger import TOKEN, prefix
+from tests.e2e.twin_command import ROOT, traces, twin
 from twin.machines.fleet import Machines, attach
-
-ROOT = Path(__file__).parents[2]
-
-
-def twin(build: Path, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "STOCKADE_BUILD": str(build), **changed}
-    argv = [sys.executable, "-m", "twin", *arguments]
-    return subprocess.run(
-        argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=900
-    )
-
-
-def traces(build: Path) -> list[str]:
-    """Everything on this machine that belongs to the twin of a build directory."""
-    mark = prefix(build / "twin")
-    spaces = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
-    links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
-    found = [line for line in (spaces + links).splitlines() if mark in line]
-    found += [line for line in Path("/proc/mounts").read_text().splitlines() if str(build) in line]
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(TOKEN, "").startswith(mark):
-                found.append(f"{process.pid} {process.cmdline()}")
-        except psutil.Error:
-            continue
-    return found
 
 
 @dataclass
@@ -144,7 +115,7 @@ def test_real_packets_obey_the_intent_on_every_hardened_node(demo: Demo) -> None
         by_role.setdefault(node["role"], []).append(node)
 
     def wrong(source: str, node: dict[str, Any], protocol: str, port: int, allowed: bool) -> str | None:
-        outside = source == "internet"
+        outside = source == "internet" or source.startswith("source/")
         target = node.get("public_address") if outside else node["address"]
         if target is None:
             target = node["address"]
@@ -156,7 +127,8 @@ def test_real_packets_obey_the_intent_on_every_hardened_node(demo: Demo) -> None
         kind, _, name = reach.source.partition("/")
         if kind == "load_balancer" or reach.target_role is None:
             continue  # AWS's own machines; the twin has none of them
-        origin = by_role[name][0]["name"] if kind == "role" else "internet" if kind == "internet" else name
+        elsewhere = {"internet": "internet", "source": reach.source, "site": name}
+        origin = elsewhere.get(kind) or by_role[name][0]["name"]
         for node in by_role[reach.target_role]:
             if node["name"] != origin:
                 asked.append((origin, node, reach.protocol, reach.port, reach.allowed))
@@ -231,64 +203,18 @@ def test_down_leaves_nothing(demo: Demo) -> None:
     assert "nothing was up" in twin(demo.build, "down").stdout
 
 
-@pytest.mark.parametrize("stack", ["eu-frankfurt", "in-hyderabad"])
-def test_other_regions_come_up_by_naming_the_stack(stack: str, tmp_path: Path) -> None:
-    require_nodes()
-    try:
-        done = twin(tmp_path, "demo", "--stack", stack)
-        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-        assert Report.load(tmp_path / "report" / "results.json").run.stack == stack
-    finally:
-        twin(tmp_path, "down")
-
-
-def test_killed_in_the_middle_it_leaves_nothing_after_down_and_comes_up_again(tmp_path: Path) -> None:
-    require_nodes()
-    environment = {**os.environ, "STOCKADE_BUILD": str(tmp_path)}
-    argv = [sys.executable, "-m", "twin", "up", "--stack", "in-mumbai"]
-    process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("[Boot nodes]"):
-            break
-    time.sleep(0.7)  # somewhere among the wires and the first nodes
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    try:
-        assert traces(tmp_path)
-        assert twin(tmp_path, "up", "--stack", "in-mumbai").returncode == 0
-    finally:
-        assert twin(tmp_path, "down").returncode == 0
-    assert traces(tmp_path) == []
-
-
-def test_a_machine_that_cannot_boot_nodes_runs_the_region_half_and_says_so(tmp_path: Path) -> None:
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    for folder in os.environ["PATH"].split(":"):
-        for tool in Path(folder).glob("*"):
-            if tool.name != "systemd-nspawn" and not (tools / tool.name).exists():
-                (tools / tool.name).symlink_to(tool)
-    try:
-        done = twin(tmp_path / "build", "demo", "--stack", "in-mumbai", PATH=str(tools))
-        lines = done.stdout.strip().splitlines()
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
-        assert lines[0].startswith("REGION ONLY: systemd-nspawn missing")
-        assert lines[-1].startswith("REGION ONLY: systemd-nspawn missing")
-        report = Report.load(tmp_path / "build" / "report" / "results.json")
-        assert report.run.scope == "region only"
-        assert any("systemd-nspawn missing" in remark for remark in report.run.remarks)
-        assert "systemd-nspawn missing" in (tmp_path / "build" / "report" / "index.html").read_text()
-    finally:
-        twin(tmp_path / "build", "down")
-
-
 @pytest.mark.parametrize(
-    ("stack", "says"),
-    [("in-atlantis", "in-mumbai"), ("../in-mumbai", "in-mumbai")],
+    ("stack", "more", "says"),
+    [
+        ("in-atlantis", (), "in-mumbai"),
+        ("../in-mumbai", (), "in-mumbai"),
+        ("in-mumbai", ("--nodes", "edge-a-1,appp"), "--nodes edge-a-1,appp: appp matches no node"),
+    ],
 )
-def test_an_unknown_stack_creates_nothing(stack: str, says: str, tmp_path: Path) -> None:
-    refused = twin(tmp_path, "demo", "--stack", stack)
+def test_an_unknown_stack_or_node_creates_nothing(
+    stack: str, more: tuple[str, ...], says: str, tmp_path: Path
+) -> None:
+    refused = twin(tmp_path, "demo", "--stack", stack, *more)
     assert refused.returncode == 2
     assert says in refused.stderr
     assert traces(tmp_path) == []

@@ -66,6 +66,14 @@ def test_an_expected_node_that_the_inventory_lacks_is_an_error(bench: Bench) -> 
     assert "edge-a-1 is expected by the region contract and missing in the inventory" in bench.faults()
 
 
+def test_a_part_of_the_fleet_needs_no_inventory_of_the_rest(bench: Bench) -> None:
+    bench.hosts["edge-a-1"] = {"left_out": True}
+    assert bench.run(GOOD, "--nodes", "app").ret == 0
+    assert any("not a proof of the whole" in remark for remark in bench.results["run"]["remarks"])
+    assert bench.run(GOOD, "--nodes", "app,edge-a-1").ret == 3
+    assert "edge-a-1 is expected by the region contract and missing in the inventory" in bench.faults()
+
+
 def test_a_node_that_only_the_inventory_knows_turns_the_run_red(bench: Bench) -> None:
     bench.hosts["rogue-a-1"] = {}
     assert bench.run(GOOD).ret == 1

@@ -207,12 +207,15 @@ def down(progress: Progress | None = None, home: Path | None = None) -> list[str
 def attach(home: Path | None = None) -> Machines:
     """The nodes that are up, for tests and tools. Raises Fault when there are none."""
     ledger = Ledger(home or books.build() / "twin")
-    path = ledger.home / FACTS
-    if not path.exists():
-        raise Fault("no nodes are up", "this needs running nodes", "`make up` first")
-    region = json.loads(path.read_text())
+    region = _facts(ledger)
     root = image.build(ledger, release=image.release_of(region))
     return Machines(ledger, region, sketch.placed(region), root)
+
+
+def asked_for(home: Path | None = None) -> list[str]:
+    """Names of the nodes that the last `up` was asked for, whether they run or not. Raises Fault."""
+    region = _facts(Ledger(home or books.build() / "twin"))
+    return [str(node["name"]) for node in region["nodes"]]
 
 
 def states(home: Path | None = None) -> dict[str, str]:
@@ -255,6 +258,14 @@ def _workload_ports(region: Region) -> dict[str, tuple[int, ...]]:
         if target["kind"] == "role" and flow["protocol"] == "tcp" and flow["port"] != 22:
             ports.setdefault(target["name"], set()).add(int(flow["port"]))
     return {role: tuple(sorted(found)) for role, found in ports.items()}
+
+
+def _facts(ledger: Ledger) -> dict[str, Any]:
+    path = ledger.home / FACTS
+    if not path.exists():
+        raise Fault("no nodes are up", "this needs running nodes", "`make up` first")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
 
 
 def _write_facts(ledger: Ledger, region: Region) -> None:
