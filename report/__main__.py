@@ -35,8 +35,11 @@ def load(path: Path) -> Report:
         ) from error
 
 
-def write_all(report: Report, out: Path) -> list[Path]:
-    """Write every rendering into `out`, which also holds the history of earlier runs; returns the files."""
+def write_all(report: Report, out: Path, packed: bool = False) -> list[Path]:
+    """Write every rendering into `out`, which also holds the history of earlier runs; returns the files.
+
+    `packed`: results.csv.gz instead of results.csv; the other one, of an earlier run, goes.
+    """
     out.mkdir(parents=True, exist_ok=True)
     past = trend.past_of(report, out / history.FOLDER)
     texts = {
@@ -49,9 +52,11 @@ def write_all(report: Report, out: Path) -> list[Path]:
     junit.write(report, out / "junit.xml")
     sarif.write(report, out / "results.sarif")
     oscal.write(report, out / "oscal.json")
-    table.write(report, out / "results.csv")
+    csv, other = ("results.csv.gz", "results.csv") if packed else ("results.csv", "results.csv.gz")
+    (out / other).unlink(missing_ok=True)
+    table.write(report, out / csv)
     asff.write(report, out / "asff.json", past)
-    return [out / name for name in FILES]
+    return [out / (csv if name == "results.csv" else name) for name in FILES]
 
 
 def command(arguments: list[str] | None = None) -> int:
@@ -59,9 +64,12 @@ def command(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m report", description="Render the results of a run.")
     parser.add_argument("results", type=Path, help="results.json")
     parser.add_argument("--out", type=Path, help="folder for the renderings; default: beside results.json")
+    parser.add_argument(
+        "--gzip", action="store_true", help="results.csv.gz, for a fleet of hundreds of nodes"
+    )
     options = parser.parse_args(arguments)
     report = load(options.results)
-    written = write_all(report, options.out or options.results.parent)
+    written = write_all(report, options.out or options.results.parent, options.gzip)
     summary.show(report)
     print(f"report: {written[0]}")
     return report.exit_code()

@@ -29,6 +29,13 @@ def test_without_a_folder_the_renderings_lie_beside_the_results(tmp_path: Path) 
     assert (tmp_path / "index.html").is_file()
 
 
+def test_a_packed_table_replaces_the_plain_one_and_the_other_way_round(tmp_path: Path) -> None:
+    sample.report(good=True, node_controls=9, region_controls=8).save(tmp_path / "results.json")
+    for options, there in (([], "results.csv"), (["--gzip"], "results.csv.gz"), ([], "results.csv")):
+        command([str(tmp_path / "results.json"), *options])
+        assert [path.name for path in tmp_path.glob("results.csv*")] == [there]
+
+
 def test_two_renderings_of_one_run_are_the_same_bytes(tmp_path: Path) -> None:
     sample.report().save(tmp_path / "results.json")
     for folder in ("a", "b"):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
+import tracemalloc
 import xml.etree.ElementTree as ET
 from collections import Counter
 from datetime import timedelta
@@ -256,6 +258,28 @@ def test_csv_has_every_result_and_no_cell_that_a_spreadsheet_computes(name: str,
             if text.lstrip(" '\"").startswith(("=", "+", "-", "@")) and text[0] != "'"
         ]
         assert max(map(len, row.values())) < 32_767
+
+
+def test_a_packed_csv_is_the_same_table_and_always_the_same_bytes(tmp_path: Path) -> None:
+    report = sample.report()
+    for name in ("a.csv", "a.csv.gz", "b.csv.gz"):
+        table.write(report, tmp_path / name)
+    packed = (tmp_path / "a.csv.gz").read_bytes()
+    assert gzip.decompress(packed) == (tmp_path / "a.csv").read_bytes()
+    assert packed == (tmp_path / "b.csv.gz").read_bytes()
+
+
+def test_the_csv_of_a_fleet_is_written_row_by_row(tmp_path: Path) -> None:
+    one = sample.report(good=True)
+    rounds = range(40)
+    results = tuple(r.model_copy(update={"test": f"{r.test}[{n}]"}) for n in rounds for r in one.results)
+    report = one.model_copy(update={"results": results})
+    report.doubts()
+    tracemalloc.start()
+    table.write(report, tmp_path / "fleet.csv")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < (tmp_path / "fleet.csv").stat().st_size / 2
 
 
 @pytest.mark.parametrize(
