@@ -5,7 +5,7 @@ itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from guardrails.encryption import BUCKET, companion_of
 from guardrails.model import UNKNOWN, Bounds, Finding, Guardrail, Planned, at, differing, listed, of_type
@@ -18,6 +18,7 @@ PUBLIC_BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 CLOSED = dict.fromkeys(
     ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True
 )
+Network = IPv4Network | IPv6Network
 # A prefix so short that it means "anybody", whether or not it is written 0.0.0.0/0.
 WIDE = {4: 7, 6: 15}
 
@@ -45,6 +46,40 @@ def ingress_intended(resources: Sequence[Planned], bounds: Bounds) -> Iterator[F
                 f"open to everybody: {inputs.get('ipProtocol')} {ports}",
                 "open only what the stack's firewall opens to the internet",
             )
+
+
+def sources_are_bound(resources: Sequence[Planned], bounds: Bounds) -> Iterator[Finding]:
+    """Who comes in by range comes from a site, or from a source that is bound to a customer today.
+
+    Open to everybody is a load balancer, whose web firewall binds, or what an exception names that has not
+    ended. Ports are `ingress_intended`'s.
+    """
+    names = {group["urn"]: at(group["inputs"], "tags.Name") for group in of_type(resources, GROUP)}
+    known = [ip_network(cidr) for cidr in bounds.ranges]
+    for rule in of_type(resources, INGRESS):
+        inputs = rule["inputs"]
+        port = (inputs.get("ipProtocol"), inputs.get("fromPort"))
+        owners = {names.get(urn) for urn in rule.get("depends", {}).get("securityGroupId", [])}
+        for cidr in (c for c in (inputs.get("cidrIpv4"), inputs.get("cidrIpv6")) if c not in UNKNOWN):
+            if everybody(cidr):
+                bound = port not in bounds.public or (
+                    bool(owners) and all((owner, *port) in bounds.open_to_all for owner in owners)
+                )
+            else:
+                bound = any(_within(ip_network(cidr, strict=False), other) for other in known)
+            if not bound:
+                yield Finding(
+                    "sources-bound",
+                    rule["urn"],
+                    f"{cidr} reaches {' and '.join(sorted(map(str, owners))) or 'a group nobody planned'}",
+                    "bind the range (customers.<name>.sources, sites.<name>.ranges), or state accepted",
+                )
+
+
+def _within(inner: Network, outer: Network) -> bool:
+    if isinstance(inner, IPv4Network):
+        return isinstance(outer, IPv4Network) and inner.subnet_of(outer)
+    return isinstance(outer, IPv6Network) and inner.subnet_of(outer)
 
 
 def rules_apart(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
@@ -145,6 +180,7 @@ def metadata_by_token(resources: Sequence[Planned], _bounds: Bounds) -> Iterator
 
 GUARDRAILS: tuple[Guardrail, ...] = (
     ingress_intended,
+    sources_are_bound,
     rules_apart,
     defaults_stripped,
     no_public_addresses,

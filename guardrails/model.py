@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, NotRequired, TypedDict
+
+from settings.calendar import today
 
 
 class Planned(TypedDict):
@@ -51,6 +54,10 @@ class Bounds:
     )
     # Load balancers that the intent lets the internet reach.
     load_balancers: frozenset[str] = frozenset()
+    # Ranges that rules may name: those of sites, and the sources that are bound to customers today.
+    ranges: frozenset[str] = frozenset()
+    # (group's name, protocol, port) that is open to everybody: load balancers, and accepted exceptions.
+    open_to_all: frozenset[tuple[str, str, int]] = frozenset()
 
 
 def bounds_of(stated: Mapping[str, Any]) -> Bounds:
@@ -68,7 +75,30 @@ def bounds_of(stated: Mapping[str, Any]) -> Bounds:
         _egress(stated),
         _crossings(stated),
         frozenset(facing & set(stated.get("load_balancers", {}))),
+        _ranges(stated),
+        _open_to_all(stated),
     )
+
+
+def _ranges(stated: Mapping[str, Any]) -> frozenset[str]:
+    sites = {str(cidr) for site in stated["sites"].values() for cidr in site["ranges"]}
+    sources = [s for c in stated.get("customers", {}).values() for s in c.get("sources", {}).values()]
+    return frozenset(sites | {s["cidr"] for s in sources if date.fromisoformat(s["until"]) >= today()})
+
+
+def _open_to_all(stated: Mapping[str, Any]) -> frozenset[tuple[str, str, int]]:
+    """A load balancer's group by its suffix (its web firewall binds); a role's only under an exception."""
+    balancers, roles = stated.get("load_balancers", {}), stated["server_roles"]
+    found = set()
+    for rule in (rule for rule in stated["firewall"] if "internet" in rule["from"]):
+        excepted = rule.get("accepted")
+        alive = bool(excepted) and date.fromisoformat(excepted["until"]) >= today()
+        for name in rule["to"]:
+            if name in roles and alive:
+                found.add((name, rule["protocol"], rule["port"]))
+            elif name in balancers and (alive or balancers[name]["sources"] == "customers"):
+                found.add((f"{name}-load-balancer", rule["protocol"], rule["port"]))
+    return frozenset(found)
 
 
 def _crossings(stated: Mapping[str, Any]) -> frozenset[tuple[Place, Place]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from network.intent import Flow, Intent
+from network.intent import FACING, Flow, Intent
 
 FIRST_SID = 1_000_001  # below a million: reserved for the rules of others (Suricata, "Rules Format", sid)
 
@@ -25,10 +25,15 @@ def inspection_rules(intent: Intent, vpc: str, allowed_domains: Sequence[str]) -
 
 
 def _inbound(flow: Flow, vpc: str) -> Iterator[str]:
-    """From the internet to what stands in this VPC."""
-    if flow.source.kind == "internet" and flow.target.vpc == vpc:
-        blocks = ",".join(str(n) for n in flow.target.networks if n.version == 4)
-        yield f"pass {flow.protocol} any any <> [{blocks}] {flow.port} (msg:{_words(flow.why)};"
+    """From the internet to what stands in this VPC: from everybody, or from a customer's bound sources."""
+    if flow.source.kind not in FACING or flow.target.vpc != vpc:
+        return
+    blocks = ",".join(str(n) for n in flow.target.networks if n.version == 4)
+    callers = ",".join(str(n) for n in flow.source.networks if n.version == 4)
+    if flow.source.kind == "source" and not callers:
+        return  # by IPv6 only, which never passes the firewall's subnets
+    who = f"[{callers}]" if flow.source.kind == "source" else "any"
+    yield f"pass {flow.protocol} {who} any <> [{blocks}] {flow.port} (msg:{_words(flow.why)};"
 
 
 def _outbound(flow: Flow, vpc: str, allowed_domains: Sequence[str]) -> Iterator[str]:

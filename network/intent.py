@@ -12,10 +12,13 @@ from settings import FirewallRule, Settings, SiteKind, Tier
 from settings.model import innermost
 
 Network = IPv4Network | IPv6Network
-Kind = Literal["role", "load_balancer", "site", "internet", "service", "aws_endpoints", "platform"]
+Kind = Literal["role", "load_balancer", "site", "internet", "source", "service", "aws_endpoints", "platform"]
 
 # What stands in a subnet of ours behind a security group of its own.
 GUARDED: tuple[Kind, ...] = ("role", "load_balancer")
+
+# What calls from the internet: everybody, or the addresses that a customer is bound to.
+FACING: tuple[Kind, ...] = ("internet", "source")
 
 EVERYWHERE: tuple[Network, ...] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
@@ -30,7 +33,7 @@ class Endpoint:
     `kind` platform is what every VPC offers by itself at a fixed address (resolver, DHCP, metadata): AWS
     filters it by neither security groups nor network ACLs (Amazon VPC User Guide, "Network ACL basics"), so
     it shows on nodes only. `vpc` and `tier` say where a role, a load balancer or the AWS endpoints stand; a
-    site has tunnels to `vpcs`.
+    site has tunnels to `vpcs`. `source` is what one customer's data may come from, on the internet.
     """
 
     kind: Kind
@@ -78,8 +81,10 @@ class Intent:
         return tuple(e for e in self.endpoints if e.kind == "load_balancer")
 
     def sources(self) -> tuple[Endpoint, ...]:
-        """Everything a connection may come from: roles, load balancers, sites, the internet."""
-        return tuple(e for e in self.endpoints if e.kind in (*GUARDED, "site", "internet"))
+        """Everything a connection may come from: roles, load balancers, sites, bound sources, the
+        internet.
+        """
+        return tuple(e for e in self.endpoints if e.kind in (*GUARDED, *FACING, "site"))
 
 
 def endpoint_tier(tiers: Iterable[str]) -> str:
@@ -111,12 +116,19 @@ class _Book:
             name: Endpoint("site", name, site.ranges, vpcs=site.vpcs, site_kind=str(site.kind))
             for name, site in settings.sites.items()
         }
+        # Those that have ended are no settings (settings/rules_edge.py), so all of them count.
+        self.bound = [
+            Endpoint("source", name, tuple(source.cidr for source in customer.sources.values()))
+            for name, customer in settings.customers.items()
+            if customer.sources
+        ]
         self.internet = Endpoint("internet", "internet", EVERYWHERE)
 
     def sources(self) -> Iterator[Endpoint]:
         yield from self.roles.values()
         yield from self.load_balancers.values()
         yield from self.sites.values()
+        yield from self.bound
         yield self.internet
 
     def flows(self, rule: FirewallRule, source: str, target: str) -> Iterator[Flow]:
@@ -165,6 +177,8 @@ class _Book:
             ]
         if word == "internet":
             return [self.internet]
+        if word == "bound_sources":
+            return self.bound
         if word == "aws_endpoints":
             return [self._aws_endpoints(other.vpc)] if other and other.vpc else []
         return self._services(word)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from network.intent import EVERYWHERE, GUARDED, Endpoint, Flow, Intent, Network, egress_vpcs, inside
+from network.intent import EVERYWHERE, FACING, GUARDED, Endpoint, Flow, Intent, Network, egress_vpcs, inside
 from network.plan import tier_block
 from settings import Settings, Tier
 
@@ -92,7 +92,7 @@ def network_acls(intent: Intent, settings: Settings) -> dict[tuple[str, str], li
     for vpc, block in settings.vpcs.items():
         if block.inspection:
             public = tier_block(block.cidr, PUBLIC)
-            entries[vpc, FIREWALL] = set(_through_firewall(entries[vpc, PUBLIC], public))
+            entries[vpc, FIREWALL] = set(_through_firewall(entries[vpc, PUBLIC], public, _outside(intent)))
     return {place: _finish(found) for place, found in entries.items()}
 
 
@@ -109,10 +109,18 @@ def _through_nat(vpc: str, intent: Intent, settings: Settings) -> Iterator[AclEn
             yield AclEntry("egress", flow.protocol, *EPHEMERAL, inner)
 
 
-def _through_firewall(public: Iterable[AclEntry], block: Network) -> Iterator[AclEntry]:
+def _outside(intent: Intent) -> frozenset[Network | TierBlock6]:
+    """The IPv4 ranges that stand for the internet, or for what of it is bound to a customer."""
+    bound = {n for flow in intent.flows if flow.source.kind in FACING for n in flow.source.networks}
+    return frozenset(n for n in (EVERYWHERE[0], *bound) if n.version == 4)
+
+
+def _through_firewall(
+    public: Iterable[AclEntry], block: Network, outside: frozenset[Network | TierBlock6]
+) -> Iterator[AclEntry]:
     """What goes between the internet and the public tier enters and leaves the firewall's subnets."""
     for entry in public:
-        if entry.cidr == EVERYWHERE[0]:
+        if entry.cidr in outside:
             ports = (entry.from_port, entry.to_port)
             here, there = (entry.cidr, block) if entry.direction == "ingress" else (block, entry.cidr)
             yield AclEntry("ingress", entry.protocol, *ports, here)

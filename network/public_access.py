@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pulumi
 from pulumi_aws import ec2
 
-from network.intent import Intent
+from network.intent import FACING, Intent
 from network.vpc import Vpc
 from settings import Settings
 from tagging import tags
@@ -20,8 +20,8 @@ Exclusion = Literal["allow-bidirectional", "allow-egress"]
 
 
 def facing_the_internet(intent: Intent) -> set[str]:
-    """The VPCs in which something answers the internet: a flow from it, or a load balancer."""
-    reached = {flow.target.vpc for flow in intent.flows if flow.source.kind == "internet"}
+    """The VPCs in which something answers the internet: bound to sources or not."""
+    reached = {flow.target.vpc for flow in intent.flows if flow.source.kind in FACING}
     reached |= {end.vpc for end in intent.endpoints if end.kind == "load_balancer"}
     return {vpc for vpc in reached if vpc}
 

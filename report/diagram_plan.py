@@ -15,6 +15,7 @@ PORT, TRACK, PILL_W, VPC_PAD, HEAD = 18.0, 12.0, 82.0, 12.0, 34.0
 NODE_H, LINE_H, CHIP = 38.0, 20.0, 22.0
 NAMED, CHIPPED, GROUP_SITES_FROM = 8, 32, 7
 VPC_SERVICES = "VPC services"
+BOUND_SOURCES = "bound sources"
 _INSIDE = ("role", "load_balancer")
 _TIERS = ("public", "private", "isolated")
 
@@ -206,6 +207,8 @@ def _endpoint(end: dict[str, Any], region: dict[str, Any]) -> str:
     sites = region.get("sites", {})
     if end.get("kind") == "platform":
         return VPC_SERVICES
+    if end.get("kind") == "source":
+        return BOUND_SOURCES
     if end.get("kind") == "site" and len(sites) >= GROUP_SITES_FROM:
         return str(sites.get(name, {}).get("kind", name))
     return name
@@ -221,6 +224,8 @@ def _flows(region: dict[str, Any], roles: set[str]) -> list[Flow]:
     for flow in region.get("intent", {}).get("flows", []):
         source, target = _endpoint(flow["source"], region), _endpoint(flow["target"], region)
         kind = str(flow["source"].get("kind"))
+        if kind == "source":
+            kind = "internet"  # whence it comes; the box says that it is bound
         if kind in _INSIDE:
             kind = "role" if target in roles and flow["target"].get("kind") in _INSIDE else "service"
         arrow = found.setdefault((source, target), Flow(source, target, kind))
@@ -232,8 +237,14 @@ def _flows(region: dict[str, Any], roles: set[str]) -> list[Flow]:
 
 def _sources(region: dict[str, Any], flows: list[Flow]) -> dict[str, Outside]:
     boxes: dict[str, Outside] = {}
-    if any(flow.kind == "internet" for flow in flows):
+    entering = {flow.source for flow in flows if flow.kind == "internet"}
+    if entering - {BOUND_SOURCES}:
         boxes["internet"] = Outside("internet", "Internet", ["any address"], "internet")
+    if BOUND_SOURCES in entering:
+        ends = [e for e in region["intent"].get("endpoints", []) if e.get("kind") == "source"]
+        lines = [f"ranges on the internet: {sum(len(end['networks']) for end in ends)}"]
+        lines.append(f"customers: {len(ends)}")
+        boxes[BOUND_SOURCES] = Outside(BOUND_SOURCES, "Bound sources", lines, "internet")
     sites = region.get("sites", {})
     peers: dict[str, list[str]] = defaultdict(list)
     for connection in region.get("vpn", {}):

@@ -43,4 +43,6 @@ def named(end: dict[str, Any]) -> str:
     name, kind = str(end.get("name") or end.get("kind", "?")), end.get("kind")
     if kind == "aws_endpoints" and name != kind:
         return f"AWS endpoints of {name}"
+    if kind == "source":
+        return f"bound sources of {name}"
     return name

@@ -27,6 +27,7 @@ from settings.types import (
     Reason,
     Region,
     RoleName,
+    Ticket,
     Window,
     Words,
     ZoneName,
@@ -194,10 +195,23 @@ class Limit(Model):
     rate: int = Field(ge=1, le=65535, strict=True, description="new connections per second per source")
 
 
+class Acceptance(Model):
+    """Why something is open to everybody all the same: an exception with an owner and an end."""
+
+    owner: str = Field(pattern=r"^[a-z][a-z0-9-]{1,40}$", description="team that answers for it")
+    why: Reason = Field(description="the reason, in words")
+    change: Ticket = Field(description="the change that accepted it")
+    until: Day = Field(description="last day; a year from now at most, then somebody renews it")
+
+
 class FirewallRule(Model):
     """Who may reach whom, and why. Everything else is refused."""
 
-    from_: Words = Field(alias="from", description="server roles, load balancers, kinds of site, or internet")
+    from_: Words = Field(
+        alias="from",
+        description="server roles, load balancers, kinds of site, bound_sources (on the internet, what "
+        "customers.<name>.sources bind), or internet (to a load balancer; to a role only with `accepted`)",
+    )
     to: Words = Field(
         description="server roles, load balancers, kinds of site, package_proxy, time_servers, "
         "aws_endpoints, or internet (from a private role, tcp 443: only then does its VPC have NAT gateways)"
@@ -205,7 +219,12 @@ class FirewallRule(Model):
     protocol: Protocol = Field(description="tcp or udp")
     port: Port = Field(description="destination port")
     why: Reason = Field(description="the reason, in words; it becomes the rule's description everywhere")
-    limit: Limit | None = Field(default=None, description="throttle per source; mandatory from internet")
+    limit: Limit | None = Field(
+        default=None, description="throttle per source; mandatory from internet and bound_sources"
+    )
+    accepted: Acceptance | None = Field(
+        default=None, description="why internet is let in without a bound source, dated; mandatory then"
+    )
 
 
 class Retention(Model):

@@ -57,7 +57,8 @@ def one_role_stands_behind(draft: Draft) -> Iterator[Problem]:
 def nodes_that_are_balanced_are_not_public(draft: Draft) -> Iterator[Problem]:
     """Where customers are bound to their sources, no way leads around the firewall that binds them."""
     for index, rule in draft.firewall.items():
-        if "internet" not in rule.from_:
+        around = [word for word in rule.from_ if word in ("internet", "bound_sources")]
+        if not around:
             continue
         behind = {
             word: name
@@ -70,7 +71,7 @@ def nodes_that_are_balanced_are_not_public(draft: Draft) -> Iterator[Problem]:
         for word in (w for w in rule.to if w in behind):
             yield Problem(
                 f"firewall.{index}.to",
-                f"internet to {word}",
+                f"{around[0]} to {word}",
                 f"{behind[word]} admits to {word} only customers' bound sources; this rule goes around it",
                 f"let the internet reach {behind[word]} only",
             )

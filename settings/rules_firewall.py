@@ -12,6 +12,8 @@ from settings.problems import Problem
 from settings.rules_region import Rule
 
 INTERNET = "internet"
+BOUND = "bound_sources"
+_OUTSIDE = (INTERNET, BOUND)
 SERVICES = ("package_proxy", "time_servers")
 ENDPOINTS = "aws_endpoints"
 _KINDS = tuple(SiteKind)
@@ -20,7 +22,7 @@ _KINDS = tuple(SiteKind)
 def _words(draft: Draft) -> tuple[frozenset[str], frozenset[str]]:
     """The words `from` may use, and those `to` may use."""
     both = _ours(draft) | frozenset(_KINDS)
-    return both | {INTERNET}, both | {*SERVICES, ENDPOINTS, INTERNET}
+    return both | {*_OUTSIDE}, both | {*SERVICES, ENDPOINTS, INTERNET}
 
 
 def _ours(draft: Draft) -> frozenset[str]:
@@ -33,7 +35,7 @@ def _attached(draft: Draft, kind: str, vpc: str) -> list[Site]:
 
 
 def words_are_known(draft: Draft) -> Iterator[Problem]:
-    """Every word is a role, a load balancer, a kind of site, or one of the four special ones, on the side it
+    """Every word is a role, a load balancer, a kind of site, or one of the special ones, on the side it
     belongs to. `internet` may stand on both, see rules_egress.py.
     """
     sources, targets = _words(draft)
@@ -50,9 +52,9 @@ def words_are_known(draft: Draft) -> Iterator[Problem]:
 
 
 def internet_reaches_public_roles_only(draft: Draft) -> Iterator[Problem]:
-    """A public rule for an internal role is refused."""
+    """A public rule for an internal role is refused, for customers' bound sources as for everybody."""
     for index, rule in draft.firewall.items():
-        if INTERNET not in rule.from_:
+        if not {*_OUTSIDE} & {*rule.from_}:
             continue
         for word in rule.to:
             role = draft.server_roles.get(word)
@@ -75,9 +77,9 @@ def internet_reaches_public_roles_only(draft: Draft) -> Iterator[Problem]:
 
 
 def internet_is_throttled(draft: Draft) -> Iterator[Problem]:
-    """A rule from the internet carries a limit per source."""
+    """A rule from the internet carries a limit per source, bound or not."""
     for index, rule in draft.firewall.items():
-        if INTERNET in rule.from_ and rule.limit is None:
+        if {*_OUTSIDE} & {*rule.from_} and rule.limit is None:
             yield Problem(
                 f"firewall.{index}.limit",
                 "missing",
@@ -90,7 +92,7 @@ def administration_is_ours(draft: Draft) -> Iterator[Problem]:
     """Ports of administration never open to the internet or to customers."""
     for index, rule in draft.firewall.items():
         for word in rule.from_:
-            if rule.port in facts.ADMIN_PORTS and word in (INTERNET, SiteKind.CUSTOMER):
+            if rule.port in facts.ADMIN_PORTS and word in (*_OUTSIDE, SiteKind.CUSTOMER):
                 yield Problem(
                     f"firewall.{index}.from",
                     f"{word} to port {rule.port}",

@@ -15,7 +15,17 @@ Network = IPv4Network | IPv6Network
 
 # Names that mean something else in the firewall, in the inventory or in Ansible.
 RESERVED_NAMES = frozenset(
-    (*SiteKind, "internet", "package_proxy", "time_servers", "aws_endpoints", "all", "nodes", "ungrouped")
+    (
+        *SiteKind,
+        "internet",
+        "bound_sources",
+        "package_proxy",
+        "time_servers",
+        "aws_endpoints",
+        "all",
+        "nodes",
+        "ungrouped",
+    )
 )
 # Never a place: unspecified, loopback, link-local, multicast and beyond.
 _NOWHERE = tuple(

@@ -15,6 +15,7 @@ from settings import draft as drafts
 from settings import (
     rules_access,
     rules_balancers,
+    rules_binding,
     rules_data,
     rules_edge,
     rules_egress,
@@ -70,6 +71,7 @@ def violations(draft: Draft) -> list[Problem]:
         *rules_balancers.RULES,
         *rules_egress.RULES,
         *rules_edge.RULES,
+        *rules_binding.RULES,
         *rules_watch.RULES,
         *rules_thresholds.RULES,
     )

@@ -8,6 +8,7 @@ agree are worth more than one that agrees with itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from verify.subjects import Resource
@@ -106,6 +107,13 @@ def internet_ports(contract: Contract, owner: tuple[str, str] | None) -> set[tup
         for flow in contract["intent"]["flows"]
         if flow["source"]["kind"] == "internet" and (flow["target"]["kind"], flow["target"]["name"]) == owner
     }
+
+
+def stated_ranges(contract: Contract, today: date) -> set[str]:
+    """Ranges that may come in by address: of sites, and customers' sources whose binding is in force."""
+    sites = {cidr for site in contract["sites"].values() for cidr in site["ranges"]}
+    sources = [s for c in contract.get("customers", {}).values() for s in c["sources"].values()]
+    return sites | {s["cidr"] for s in sources if date.fromisoformat(s["until"]) >= today}
 
 
 def administration_ranges(contract: Contract) -> set[str]:

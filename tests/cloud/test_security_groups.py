@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
+from settings.calendar import today
 from verify import egress, firewall
 from verify.account import Account
 from verify.paths import ANYWHERE
@@ -29,6 +31,23 @@ def test_only_what_the_intent_opens_is_open_to_the_internet(security_group: Reso
             assert rule.low == rule.high and (rule.protocol, rule.low) in allowed, (
                 f"{rule}: not in the intent"
             )
+
+
+@pytest.mark.control("STK-SGR-009")
+def test_who_comes_in_by_address_is_a_site_or_a_source_bound_today(
+    security_group: Resource, region: Region
+) -> None:
+    """What is open to everybody is STK-SGR-001's, and the web firewall's where there is one."""
+    known = [ip_network(cidr) for cidr in firewall.stated_ranges(region, today())]
+    accepted = firewall.internet_ports(region, _owner(security_group))
+    strangers = []
+    for rule in (r for r in firewall.actual(security_group) if r.direction == "ingress" and "/" in r.peer):
+        peer: Any = ip_network(rule.peer)
+        everybody = rule.peer in ANYWHERE and (rule.protocol, rule.low) in accepted
+        same = [other for other in known if other.version == peer.version]
+        if not everybody and not any(peer.subnet_of(other) for other in same):
+            strangers.append(str(rule))
+    assert not strangers, f"neither a site's range nor bound today: {', '.join(sorted(strangers))}"
 
 
 @pytest.mark.control("STK-SGR-002")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from settings.calendar import today
 from twin.machines.scratch import SETTINGS
 
 THREE_NODES: dict[str, Any] = {
@@ -41,9 +43,20 @@ THREE_NODES: dict[str, Any] = {
             "routing": "static",
         },
     },
+    # One is bound to the address of its gateway, the other has no site here at all.
+    "customers": {
+        name: {
+            "sources": {
+                "office": {"cidr": cidr, "change": "CHG-1", "until": f"{today() + timedelta(days=30)}"}
+            },
+            "classes": ["records"],
+            "partition": "prefix",
+        }
+        for name, cidr in (("bank", "198.51.100.10/32"), ("insurer", "198.51.100.64/30"))
+    },
     "firewall": [
         {
-            "from": ["internet", "customer"],
+            "from": ["bound_sources", "customer"],
             "to": ["edge"],
             "protocol": "tcp",
             "port": 443,

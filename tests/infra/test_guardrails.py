@@ -11,10 +11,12 @@ import re
 
 import pytest
 
-from guardrails import judge
+from guardrails import bounds_of, judge
 from tests.infra.breaking import Break, Broken, bounds, plan, put
-from tests.infra.broken.base import PORT_22, rule
+from tests.infra.broken.base import PORT_22, at_group
 from tests.infra.monitor import ROOT, run_of
+from tests.unit.settings_sample import opened, raw
+from tests.unit.settings_sample import put as put_in
 
 BROKEN: list[Broken] = [
     entry
@@ -46,10 +48,25 @@ def test_every_rule_has_a_broken_example() -> None:
 
 def test_what_the_intent_opens_is_allowed_and_the_same_port_elsewhere_is_not() -> None:
     planned = plan()
-    rule(443, cidrIpv4="0.0.0.0/0")(planned)
+    at_group("front-load-balancer", 443, cidrIpv4="0.0.0.0/0")(planned)
     assert judge(planned, bounds("in-mumbai")) == []
     shut = dataclasses.replace(bounds("in-mumbai"), public=frozenset())
     assert {finding.rule for finding in judge(planned, shut)} == {"ingress-intended"}
+
+
+def test_a_server_is_open_to_everybody_under_an_exception_only_and_only_until_it_ends() -> None:
+    planned = plan()
+    at_group("edge", 443, cidrIpv4="0.0.0.0/0")(planned)
+    for until, wanted in (("2027-06-30", set()), ("2026-01-31", {"sources-bound"})):
+        stated = opened()
+        stated["firewall"][0]["accepted"]["until"] = until
+        assert {finding.rule for finding in judge(planned, bounds_of(stated))} == wanted
+
+
+def test_a_source_whose_binding_has_ended_is_refused_as_a_strangers() -> None:
+    stated = put_in(raw(), "customers.acme-bank.sources.head-office.until", "2026-01-31")
+    found = [f for f in judge(plan(), bounds_of(stated)) if f.rule == "sources-bound"]
+    assert found and all("198.51.100.10/32 reaches edge" in f.problem for f in found)
 
 
 def test_a_policy_that_cannot_be_read_is_an_error_never_harmless() -> None:

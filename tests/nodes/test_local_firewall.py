@@ -175,18 +175,22 @@ def test_administration_comes_first_and_from_its_networks_only(table, region):
 @pytest.mark.control("STK-FWL-007")
 def test_internet_facing_ports_throttle_each_source(table, region, node):
     _, rules, sets = table
-    flows = [f for f in region["intent"]["flows"] if f["source"]["kind"] == "internet"]
+    flows = [f for f in region["intent"]["flows"] if f["source"]["kind"] in ("internet", "source")]
     mine = [f for f in flows if f["target"]["name"] == node["role"]]
+    everybody = [f for f in mine if f["source"]["kind"] == "internet"]
     open_to_all = {(p, port) for p, port, network in admitted(rules["input"], "saddr") if network in ANYWHERE}
-    assert open_to_all == {(f["protocol"], f["port"]) for f in mine}, (
+    assert open_to_all == {(f["protocol"], f["port"]) for f in everybody}, (
         "a port is open to all without a throttle"
     )
     for flow in mine:
+        bound = {str(ip_network(n)) for n in flow["source"]["networks"]}
+        callers = ANYWHERE if flow in everybody else bound
         opening = [
             rule
             for rule in rules["input"]
-            if rule.has(f"{flow['protocol']}.dport", flow["port"]) and rule.networks("saddr") & ANYWHERE
+            if rule.has(f"{flow['protocol']}.dport", flow["port"]) and rule.networks("saddr") & callers
         ]
+        assert opening, f"nothing lets {', '.join(sorted(callers))} in"
         assert len({rule.target() for rule in opening}) == 1
         assert None not in {rule.target() for rule in opening}, "an opening that no throttle stands behind"
         text = json.dumps([rule.statements for rule in rules[opening[0].target()]])

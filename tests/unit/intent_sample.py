@@ -7,10 +7,22 @@ from typing import Any
 from hypothesis import strategies as st
 
 import settings
-from tests.unit.settings_sample import raw
+from tests.unit.settings_sample import ACCEPTED, raw
 
 ROLES = ("edge", "app", "batch", "archive", "vault")
 PORTS = (443, 8443, 9443)
+_SOURCES = ("198.51.100.100/32", "203.0.113.128/25", "2001:db8:77::/64")
+_customers = st.dictionaries(
+    st.sampled_from(("acme", "initech")),
+    st.sampled_from(_SOURCES).map(
+        lambda cidr: {
+            "sources": {"office": {"cidr": cidr, "change": "CHG-7", "until": "2027-06-30"}},
+            "classes": ["records"],
+            "partition": "prefix",
+        }
+    ),
+    max_size=1,  # two customers' sources never overlap
+)
 
 
 @st.composite
@@ -23,7 +35,7 @@ def regions(draw: Any) -> settings.Settings:
     names = draw(st.lists(st.sampled_from(ROLES), min_size=2, max_size=4, unique=True))
     data["server_roles"] = {name: _role(draw, data["vpcs"]) for name in names}
     data["data_classes"]["records"] |= {"writers": names[:1], "readers": []}
-    data["customers"], data["load_balancers"] = {}, {}
+    data["customers"], data["load_balancers"] = draw(_customers), {}
     for name, number in (("acme", 100), ("globex", 104)):
         if draw(st.booleans()):
             data["sites"][name] = _customer(draw, number)
@@ -73,10 +85,10 @@ def _add_load_balancer(draw: Any, data: dict[str, Any]) -> None:
     if roles:
         data["load_balancers"]["front"] = raw()["load_balancers"]["front"] | {
             "vpc": vpc,
-            "sources": "internet",  # no customers here
+            "sources": "internet",  # there may be no customers
         }
         limit = {"limit": {"connections": 5, "rate": 5}}
-        data["firewall"].append(_rule(["internet"], ["front"], "tcp", 443) | limit)
+        data["firewall"].append(_rule(["internet"], ["front"], "tcp", 443) | limit | {"accepted": ACCEPTED})
         data["firewall"].append(_rule(["front"], [draw(st.sampled_from(roles))], "tcp", 8443))
 
 
@@ -103,13 +115,15 @@ def _customer(draw: Any, number: int) -> dict[str, Any]:
 
 
 def _any_rule(draw: Any, names: list[str]) -> dict[str, Any]:
-    sources = [*names, "noc", "customer", "internet"]
+    sources = [*names, "noc", "customer", "internet", "bound_sources"]
     targets = [*names, "aws_endpoints", "noc", "internet"]
     source = draw(st.lists(st.sampled_from(sources), min_size=1, max_size=2, unique=True))
     target = draw(st.lists(st.sampled_from(targets), min_size=1, max_size=2, unique=True))
     rule = _rule(source, target, draw(st.sampled_from(["tcp", "udp"])), draw(st.sampled_from(PORTS)))
-    if "internet" in source or draw(st.booleans()):
+    if {"internet", "bound_sources"} & {*source} or draw(st.booleans()):
         rule["limit"] = {"connections": 50, "rate": 30}
+    if "internet" in source:
+        rule["accepted"] = ACCEPTED
     return rule
 
 

@@ -51,10 +51,21 @@ def test_a_role_has_the_networks_of_its_subnets(mumbai):
 
 def test_the_internet_is_everywhere_in_both_families_and_limited(mumbai):
     from_there = [f for f in mumbai.flows if f.source.kind == "internet"]
-    assert {(f.target.name, f.port) for f in from_there} == {("edge", 443), ("front", 443), ("front", 80)}
+    assert {(f.target.name, f.port) for f in from_there} == {("front", 443), ("front", 80)}
     flow = from_there[0]
     assert flow.source.networks == EVERYWHERE
     assert flow.limit is not None and (flow.limit.connections, flow.limit.rate) == (50, 30)
+
+
+def test_bound_sources_are_a_customers_own_addresses_and_nobody_elses(mumbai):
+    found = {f.source.name: f for f in mumbai.flows if f.source.kind == "source"}
+    assert {name: [str(n) for n in f.source.networks] for name, f in found.items()} == {
+        "acme-bank": ["198.51.100.10/32"],
+        "surya-insurance": ["198.51.100.20/32"],
+    }
+    assert {(f.target.name, f.port, f.limit.connections) for f in found.values()} == {("edge", 443, 50)}
+    without = resolve(settings.parse(put(raw(), "customers.acme-bank.sources", {})))
+    assert {e.name for e in without.sources() if e.kind == "source"} == {"surya-insurance"}
 
 
 def test_aws_endpoints_are_those_of_the_roles_own_vpc_in_its_innermost_tier(mumbai):
@@ -102,7 +113,9 @@ def test_a_site_that_no_flow_names_is_still_an_endpoint():
     data = put(raw(), "firewall.1", ...)
     intent = resolve(settings.parse(data))
     assert "acme-bank" in {e.name for e in intent.sources()}
-    assert not [f for f in intent.flows if f.source.name == "acme-bank"]
+    assert not flows(
+        intent, source=next(e for e in intent.sources() if e.kind == "site" and e.name == "acme-bank")
+    )
 
 
 def test_peerings_are_the_pairs_of_vpcs_that_roles_talk_across(mumbai):

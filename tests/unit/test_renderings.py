@@ -18,7 +18,7 @@ from network.renderings import (
     security_groups,
 )
 from tests.unit.rendering_judges import Region, node_admits
-from tests.unit.settings_sample import put, raw
+from tests.unit.settings_sample import STACKS, opened, put, raw
 
 
 def test_two_entries_that_fall_on_one_number_get_two(monkeypatch):
@@ -56,15 +56,29 @@ def test_groups_reference_each_other_inside_and_ranges_outside():
                 assert not any(IPv4Network(rule.peer).overlaps(block) for block in inside)
 
 
-def test_only_the_public_role_is_open_to_the_world_and_on_its_port_only():
-    groups = security_groups(resolve(settings.parse(raw())))
-    world = {
+def open_to_the_world(stated):
+    return {
         (name, r.direction, r.port)
-        for name, rules in groups.items()
+        for name, rules in security_groups(resolve(settings.parse(stated))).items()
         for r in rules
         if r.peer in ("0.0.0.0/0", "::/0")
     }
-    assert world == {("edge", "ingress", 443)}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_server_is_open_to_the_world_but_under_an_exception(stack):
+    assert open_to_the_world(raw(stack)) == set()
+    assert open_to_the_world(opened(stack)) == {("edge", "ingress", 443)}
+
+
+def test_a_group_names_the_bound_sources_and_a_node_knows_them_too():
+    intent = resolve(settings.parse(raw()))
+    group = {r.peer for r in security_groups(intent)["edge"] if (r.direction, r.port) == ("ingress", 443)}
+    sites = {"192.168.64.0/24", "192.168.72.0/22"}
+    assert group == sites | {"198.51.100.10/32", "198.51.100.20/32"}
+    inbound = [r for r in node_rules(intent, "edge")["inbound"] if r["port"] == 443]
+    assert {n for r in inbound for n in r["networks4"]} == group
+    assert all(r["limit"] for r in inbound)  # the throttle of row M24 stands behind each of them
 
 
 def test_a_load_balancers_group_opens_its_listeners_and_names_its_targets_group():
@@ -107,7 +121,8 @@ def test_a_new_zone_changes_no_network_acl_and_a_new_customer_only_adds():
     zoned = settings.parse(put(raw(), "zones.3", "ap-south-1d"))
     assert network_acls(resolve(zoned), zoned) == before
     data = put(put(raw(), "firewall.0", ...), "firewall.0.limit", ...)
-    data["load_balancers"], data["firewall"] = {}, data["firewall"][:-3]
+    data["load_balancers"] = {}
+    data["firewall"] = [r for r in data["firewall"] if "front" not in (*r["from"], *r["to"])]
     base = settings.parse(data)
     fewer = network_acls(resolve(base), base)[("customer", "public")]
     data["sites"]["new"] = data["sites"]["acme-bank"] | {
@@ -121,7 +136,7 @@ def test_a_new_zone_changes_no_network_acl_and_a_new_customer_only_adds():
 
 
 def test_a_customers_own_limit_comes_before_the_internets():
-    inbound = node_rules(resolve(settings.parse(raw())), "edge")["inbound"]
+    inbound = node_rules(resolve(settings.parse(opened())), "edge")["inbound"]
     limits = [(r["networks4"], r["limit"]["connections"]) for r in inbound if r["port"] == 443]
     assert limits[-1] == (["0.0.0.0/0"], 50)
     assert (["192.168.64.0/24"], 200) in limits[:-1]
@@ -150,20 +165,25 @@ def test_the_matrix_of_mumbai():
     intent = resolve(settings.parse(raw()))
     matrix = reachability(intent, [{"role": "edge"}, {"role": "edge"}, {"role": "app"}, {"role": "archive"}])
     sites = ("site/noc-mumbai", "site/sc-pune", "site/acme-bank", "site/surya-insurance")
-    assert len(matrix) == (3 + 1 + len(sites) + 1) * (3 + 1) * 5
+    bound = ("source/acme-bank", "source/surya-insurance")
+    assert len(matrix) == (3 + 1 + len(sites) + len(bound) + 1) * (3 + 1) * 5
     admin = {(s, f"role/{r}", 22) for s in sites[:2] for r in ("edge", "app", "archive")}
-    web = {(s, "role/edge", 443) for s in (*sites, "internet/internet")}
-    web |= {(s, "load_balancer/front", p) for s in (*sites, "internet/internet") for p in (80, 443)}
+    web = {(s, "role/edge", 443) for s in (*sites[2:], *bound)}
+    web |= {(s, "load_balancer/front", p) for s in (*sites, *bound, "internet/internet") for p in (80, 443)}
     inner = {("role/edge", "role/app", 8443), ("role/app", "role/archive", 9443)}
     assert allowed(matrix) == admin | web | inner | {("load_balancer/front", "role/app", 8443)}
     reasons = {(r.source, r.target, r.port): r.why for r in matrix}
     assert reasons["site/acme-bank", "role/edge", 443] == "customers upload through their tunnel"
+    assert (
+        reasons["source/acme-bank", "role/edge", 443] == "customers upload over TLS from their bound sources"
+    )
+    assert reasons["internet/internet", "role/edge", 443] == "no rule of the intent allows it"
     assert reasons["internet/internet", "role/archive", 22] == "no rule of the intent allows it"
     assert reasons["load_balancer/front", "role/edge", 443] == "no rule of the intent allows it"
 
 
 def test_a_site_without_a_tunnel_reaches_nothing_even_if_the_internet_does():
-    data = raw()
+    data = opened()
     data["vpcs"]["platform"]["tiers"] = ["public", "private", "isolated"]
     data["server_roles"]["portal"] = data["server_roles"]["edge"] | {"vpc": "platform"}
     data["firewall"][0]["to"].append("portal")

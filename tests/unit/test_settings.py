@@ -152,7 +152,7 @@ def test_every_field_is_described_and_the_only_defaults_are_the_closed_ones() ->
         "DataClass": ["cold_after_days", "critical", "warm_after_days"],
         "Detection": ["indicators", "notify", "thresholds"],
         "Dns": ["allowed_domains"],
-        "FirewallRule": ["limit"],
+        "FirewallRule": ["accepted", "limit"],
         "LoadBalancer": ["health_path", "shield_advanced", "uploads"],
         "Image": ["release"],
         "ServerRole": ["kind", "profile"],

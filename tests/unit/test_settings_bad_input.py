@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import settings
-from tests.unit.settings_sample import ROOT, put, raw
+from tests.unit.settings_sample import ACCEPTED, ROOT, put, raw
 
 # Where a rule goes that is added to the shipped ones.
 NEXT = f"firewall.{len(raw()['firewall'])}"
@@ -143,7 +143,7 @@ CASES = [
     (NEXT, INTERNET_RULE, f"{NEXT}.to", "app", "public tier only; app is private"),
     (NEXT, INTERNET_RULE | {"to": ["noc"]}, f"{NEXT}.to", "noc", "reaches server roles and"),
     ("firewall.0.limit", ..., "firewall.0.limit", "missing", "has a limit"),
-    ("firewall.0.port", 22, "firewall.0.from", "internet to port 22", "ssh is administration"),
+    ("firewall.0.port", 22, "firewall.0.from", "bound_sources to port 22", "ssh is administration"),
     ("firewall.1.port", 3389, "firewall.1.from", "customer to port 3389", "RDP is administration"),
     (NEXT, GOOD_RULE | {"port": 8443}, NEXT, "edge to app tcp 8443", "stands in rule 2"),
     ("firewall.2.to", ["app", "app"], "firewall.2", "edge to app tcp 8443", "stated once"),
@@ -380,8 +380,17 @@ def _with_role(name: str, like: str, firewall: Sequence[dict[str, Any]] = ()) ->
 def test_a_neighbours_opening_to_the_internet_counts_as_well() -> None:
     """portal shares edge's tier; app may reach portal on 443, and edge takes 443 from anywhere."""
     rule = GOOD_RULE | {"from": ["app"], "to": ["portal"], "port": 443}
-    assert [p.value for p in problems(_with_role("portal", "edge", [rule]))] == ["app to edge tcp 443"]
-    assert settings.parse(_with_role("portal", "edge", [rule | {"port": 444}]))
+    bound = _with_role("portal", "edge", [rule])
+    assert settings.parse(bound)  # edge takes 443 from customers' bound sources, which app is not
+    anybody = bound["firewall"][0] | {"from": ["internet"], "accepted": ACCEPTED}
+    assert [p.value for p in problems(put(bound, "firewall.0", anybody))] == ["app to edge tcp 443"]
+    assert settings.parse(
+        _with_role(
+            "portal",
+            "edge",
+            [anybody | {"port": 444}, rule | {"port": 444, "to": ["app"], "from": ["portal"]}],
+        )
+    )
 
 
 def test_endpoints_of_aws_share_the_tier_of_their_neighbours() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import settings
 from settings import rules_edge
-from tests.unit.settings_sample import put, raw
+from tests.unit.settings_sample import ACCEPTED, put, raw
 
 SOURCE = {"cidr": "198.51.100.77/32", "change": "CHG-1", "until": "2099-12-31"}
 OTHER_REGION = "arn:aws:acm:us-east-1:111122223333:certificate/5d0c1e52-7b3f-4c6a-9e0d-2f8a4b6c1d37"
@@ -106,9 +106,11 @@ def test_bad_input_is_named_with_its_rule_and_fix(
 def test_no_way_leads_around_the_firewall_that_binds_customers() -> None:
     data = put(raw(), "firewall.10.to", ["edge"])  # front → edge, which the internet reaches as well
     (found,) = [p for p in problems(data) if p.key == "firewall.0.to"]
-    assert found.value == "internet to edge"
+    assert found.value == "bound_sources to edge"
     assert "bound sources" in found.rule
     open_to_all = put(data, "load_balancers.front.sources", "internet")
+    for index in (8, 9):  # internet → front
+        put(open_to_all, f"firewall.{index}.accepted", ACCEPTED)
     assert settings.parse(open_to_all).load_balancers["front"].sources == "internet"
 
 
@@ -116,9 +118,9 @@ def test_a_load_balancer_for_customers_needs_a_bound_source() -> None:
     data = raw()
     for customer in data["customers"].values():
         customer["sources"] = {}
-    (found,) = problems(data)
-    assert found.key == "load_balancers.front.sources"
-    assert "nobody would be admitted" in found.rule
+    found = {p.key: p.rule for p in problems(data)}
+    assert set(found) == {"load_balancers.front.sources", "firewall.0.from"}
+    assert all("nobody would be admitted" in says for says in found.values())
 
 
 def test_more_customers_than_the_firewall_has_sets_for_are_refused() -> None:

@@ -91,10 +91,13 @@ class Machines:
     def probe(self, source: str, target: str, protocol: str, port: int, timeout: float = 1.0) -> bool:
         """Whether `target` (an address) answers, by a real packet from `source`.
 
-        `source` is a site's name, a node's name, or `internet`. Raises Fault for any other.
+        `source` is a site's name, a node's name, `internet`, or `source/<customer>` for an address on the
+        internet that is bound to that customer. Raises Fault for any other.
         """
         address: str | None = None
-        if source == "internet":
+        if source.startswith("source/"):
+            namespace, address = self.wires.bound_source(source.partition("/")[2])
+        elif source == "internet":
             namespace, address = self.wires.internet, OUTSIDE if ":" not in target else None
         elif source in self.region["sites"]:
             namespace = self.wires.site(source)

@@ -8,6 +8,7 @@ PROVIDER = "pulumi:providers:aws"
 BUCKET = "aws:s3/bucket:Bucket"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 VPN = "aws:ec2/vpnConnection:VpnConnection"
+GROUP = "aws:ec2/securityGroup:SecurityGroup"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 S3 = "aws:s3/bucket"
 SSE = f"{S3}ServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
@@ -19,6 +20,16 @@ METADATA_DEFAULTS = "aws:ec2/instanceMetadataDefaults:InstanceMetadataDefaults"
 def rule(port: int | None, to: int | None = None, **where: str) -> Break:
     inputs = {"ipProtocol": "tcp" if port else "-1", "fromPort": port, "toPort": to or port, **where}
     return add(INGRESS, {key: value for key, value in inputs.items() if value is not None})
+
+
+def at_group(group: str, port: int, to: int | None = None, **where: str) -> Break:
+    """A rule of a group of ours."""
+
+    def apply(planned: Plan) -> None:
+        rule(port, to, **where)(planned)
+        planned[-1]["depends"] = {"securityGroupId": [one(planned, GROUP, group)["urn"]]}
+
+    return apply
 
 
 def default_route(planned: Plan) -> None:
@@ -106,8 +117,18 @@ BROKEN: list[Broken] = [
     ("ingress-intended", "ssh from everywhere", PORT_22),
     ("ingress-intended", "ssh from all of IPv6", rule(22, cidrIpv6="::/0")),
     ("ingress-intended", "half of the internet", rule(22, cidrIpv4="128.0.0.0/1")),
-    ("ingress-intended", "a range around 443", rule(443, 8443, cidrIpv4="0.0.0.0/0")),
+    (
+        "ingress-intended",
+        "a range around 443",
+        at_group("front-load-balancer", 443, 8443, cidrIpv4="0.0.0.0/0"),
+    ),
     ("ingress-intended", "every protocol", rule(None, cidrIpv4="0.0.0.0/0")),
+    ("sources-bound", "a server open to everybody", at_group("edge", 443, cidrIpv4="0.0.0.0/0")),
+    ("sources-bound", "a server open to all of IPv6", at_group("edge", 443, cidrIpv6="::/0")),
+    ("sources-bound", "an address of nobody's", at_group("edge", 443, cidrIpv4="198.51.100.99/32")),
+    ("sources-bound", "wider than bound", at_group("edge", 443, cidrIpv4="198.51.100.0/24")),
+    ("sources-bound", "an inside range", at_group("app", 8443, cidrIpv4="10.20.0.0/16")),
+    ("sources-bound", "a group nobody planned", rule(443, cidrIpv4="0.0.0.0/0")),
     ("rules-apart", "inline", put("aws:ec2/securityGroup:SecurityGroup", "ingress", [{"fromPort": 1}])),
     ("rules-apart", "legacy", add("aws:ec2/securityGroupRule:SecurityGroupRule", {})),
     (

@@ -13,7 +13,16 @@ def ssh_open_to_the_world(live: Any) -> Iterator[Pairs]:
     ec2, group = live.client("ec2"), node_of(live, "app")["security_group"]
     rule = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": ANYWHERE}]}]
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rule)
-    yield pairs("security_group/app", "SGR-001", "SGR-002", "SGR-003", "SGR-006")
+    yield pairs("security_group/app", "SGR-001", "SGR-002", "SGR-003", "SGR-006", "SGR-009")
+    ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=rule)
+
+
+def a_stranger_may_upload(live: Any) -> Iterator[Pairs]:
+    ec2, group = live.client("ec2"), node_of(live, "edge")["security_group"]
+    stranger = [{"CidrIp": "198.51.100.99/32", "Description": "a customer's new office"}]
+    rule = [{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": stranger}]
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rule)
+    yield pairs("security_group/edge", "SGR-003", "SGR-009")
     ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=rule)
 
 
@@ -171,6 +180,7 @@ WEAKNESSES: tuple[Weakness, ...] = (
     endpoint_known_by_its_public_name,
     group_that_nobody_uses,
     ssh_open_to_the_world,
+    a_stranger_may_upload,
     everything_may_leave,
     flow_log_deleted,
     default_group_lets_in,
