@@ -48,13 +48,17 @@ class Answer:
 class Channel:
     """Speaks with the agent that `argv` starts (ssh … python3 -c BOOTSTRAP, or the same without ssh).
 
-    Times in seconds. Raises ChannelFault when the node is out of reach or does not keep to the protocol.
+    Times in seconds, each of them `patience` times as long on a node that is so much slower. Raises
+    ChannelFault when the node is out of reach or does not keep to the protocol.
     """
 
-    def __init__(self, argv: list[str], connect_seconds: float = 20, command_seconds: int = 30) -> None:
+    def __init__(
+        self, argv: list[str], connect_seconds: float = 20, command_seconds: int = 30, patience: int = 1
+    ) -> None:
         self._argv = argv
-        self._connect_seconds = connect_seconds
+        self._connect_seconds = connect_seconds * patience
         self._command_seconds = command_seconds
+        self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
         self._said: bytes = b""  # the last of stderr: why ssh gave up
         self._fault: str | None = None
@@ -87,7 +91,7 @@ class Channel:
         above.
         """
         self.open()
-        seconds = seconds or self._command_seconds
+        seconds = (seconds or self._command_seconds) * self._patience
         data = command.encode() if isinstance(command, str) else command
         deadline = time.monotonic() + seconds + PATIENCE
         if self._ahead:

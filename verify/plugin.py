@@ -72,7 +72,7 @@ class State:
         if not option.collectonly:
             # A run that dies early must not leave an older, greener result behind.
             self.results.unlink(missing_ok=True)
-        self.reach = Reach(self.fleet)
+        self.reach = Reach(self.fleet, option.patience)
         self.progress = Progress(sys.stderr)
         self.deselected = 0
         self.report: Report | None = None
@@ -108,6 +108,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--at-once", type=int, default=32, help="nodes verified side by side; 0: one process, for --pdb"
     )
     group.addoption("--node-seconds", type=float, default=300, help="longest time for all tests of one node")
+    group.addoption(
+        "--patience", type=int, default=1, metavar="N", help="each command may take N times as long"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

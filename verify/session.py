@@ -28,9 +28,9 @@ REGION = "region"
 class Reach:
     """The channels of this process. A worker opens its own; nothing is open when workers are forked."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, patience: int = 1) -> None:
         self.recorder = Recorder()
-        self._fleet = fleet
+        self._fleet, self._patience = fleet, patience
         self._hosts: dict[str, Host] = {}
         self._channels: dict[str, Channel] = {}
 
@@ -40,7 +40,7 @@ class Reach:
             who = self._fleet.expected_by
             raise ChannelFault(f"{name} is expected by {who} and missing in the inventory")
         if name not in self._hosts:
-            channel = Channel(self._fleet.argv[name])
+            channel = Channel(self._fleet.argv[name], patience=self._patience)
             self._channels[name] = channel
             self._hosts[name] = open_host(name, channel, self.recorder)
         return self._hosts[name]

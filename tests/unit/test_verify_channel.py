@@ -105,6 +105,16 @@ def test_a_command_that_takes_too_long_is_ended_with_its_children(channel: Chann
     assert channel.run("pgrep -fc '[s]leep 77.125'").stdout.strip() == b"0"
 
 
+def test_a_slow_node_gets_the_time_that_it_was_given() -> None:
+    slow = Channel([sys.executable, "-I", "-u", "-c", BOOTSTRAP], patience=3)
+    try:
+        assert slow.run("sleep 1.5", seconds=1).rc == 0
+        with pytest.raises(CommandFault, match="took longer than 3 s"):
+            slow.run("sleep 9", seconds=1)
+    finally:
+        slow.close()
+
+
 def test_an_answer_of_a_hundred_megabytes_is_refused_and_the_channel_goes_on(channel: Channel) -> None:
     with pytest.raises(CommandFault, match="answered more than"):
         channel.run("head -c 100000000 /dev/zero")

@@ -1,7 +1,7 @@
 """The independent judge of tests/e2e on a kernel of its own, where every rule applies.
 
-`docs/openscap.md` lists what fails here beside what fails everywhere: the list and the run have to be the same,
-and the score is the one that was asked for.
+`docs/openscap.md` lists what fails here beside what fails everywhere: list and run have to be the same, and
+the score is the one that was asked for.
 """
 
 from __future__ import annotations

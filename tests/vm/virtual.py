@@ -73,7 +73,7 @@ class Virtual:
 
     def report(self, *arguments: str) -> Report:
         """The suite over the node."""
-        contract, patience = self.lone.machines.region, ("--node-seconds", str(PATIENCE))
+        contract, patience = self.lone.machines.region, ("--node-seconds", str(PATIENCE), "--patience", "20")
         return judged(self.lone.inventory_file, self.home, contract, *patience, *arguments, timeout=PATIENCE)
 
     def red(self, *arguments: str) -> dict[str, str]:
