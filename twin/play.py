@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -29,16 +28,11 @@ class NodeOutcome:
 
 
 def ansible_environment() -> dict[str, str]:
-    """The environment for ansible-playbook: mitogen's strategy where the locked environment has it."""
+    """The environment for ansible-playbook: this repository's configuration, this interpreter's programs."""
     environment = dict(os.environ)
     environment["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
     environment["ANSIBLE_CALLBACKS_ENABLED"] = "progress,matched_hosts"
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    mitogen = importlib.util.find_spec("ansible_mitogen")
-    if mitogen is not None and mitogen.submodule_search_locations:
-        plugins = Path(mitogen.submodule_search_locations[0]) / "plugins" / "strategy"
-        environment["ANSIBLE_STRATEGY_PLUGINS"] = str(plugins)
-        environment["ANSIBLE_STRATEGY"] = "mitogen_linear"
     return environment
 
 
