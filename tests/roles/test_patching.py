@@ -15,8 +15,6 @@ NAMES = ("stk-lock", "stk-feature", "stk-held", "stk-engine")
 ASKS = "touch /run/reboot-required; echo stk-engine >> /run/reboot-required.pkgs"
 HELD = {"name": "stk-held", "reason": "its new version breaks the uploads", "until": "2999-12-31"}
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
-ALWAYS_OPEN = f"{datetime.now(UTC):%a} 00:00-23:59"
-NOT_TODAY = f"{datetime.now(UTC) + timedelta(days=3):%a} 01:00-02:00"
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +66,16 @@ def patch(node, **variables):
     return harden(node, "patching", **{**given, **variables})
 
 
+def open_now():
+    """A window that is open when it is asked for: a run that was begun yesterday must not find it closed."""
+    return f"{datetime.now(UTC):%a} 00:00-23:59"
+
+
+def not_today():
+    """A window that is days away."""
+    return f"{datetime.now(UTC) + timedelta(days=3):%a} 01:00-02:00"
+
+
 def boot_id(node):
     return node.sudo(BOOT_ID).stdout
 
@@ -107,10 +115,11 @@ def test_the_reason_for_a_reboot_is_recorded_and_policy_never_is_obeyed(node):
 
 def test_the_unattended_run_refuses_to_work_outside_of_the_window(node):
     before, evidence = boot_id(node), node.sudo("ls /var/lib/stockade/patching").stdout
-    patch(node, patching_window=NOT_TODAY, patching_origins=[])
+    closed = not_today()
+    patch(node, patching_window=closed, patching_origins=[])
     node.sudo("systemctl start apt-daily-upgrade.service", timeout=120)
     said = node.sudo("journalctl -u apt-daily-upgrade -o cat --no-pager").stdout
-    assert f"patching happens {NOT_TODAY} Etc/UTC" in said
+    assert f"patching happens {closed} Etc/UTC" in said
     assert boot_id(node) == before
     assert node.sudo("ls /var/lib/stockade/patching").stdout == evidence
     node.sudo("systemctl reset-failed")
@@ -130,7 +139,7 @@ def test_the_play_reboots_for_the_reason_and_records_what_it_cured(node):
 
 def test_an_open_window_reboots_unattended(node):
     before = boot_id(node)
-    patch(node, patching_window=ALWAYS_OPEN, patching_reboot="when_required")
+    patch(node, patching_window=open_now(), patching_reboot="when_required")
     node.sudo(ASKS)
     node.sudo("systemctl start --no-block apt-daily-upgrade.service")
     waited = node.sudo("for i in $(seq 60); do sleep 0.5; done", timeout=40)
