@@ -119,7 +119,20 @@ def _shared(region: Mapping[str, Any]) -> dict[str, Any]:
         "audit_retention_days": region["retention"]["node_logs_days"],
         "ssh_server_listen_port": ADMIN_PORT,
         **_accounts(region),
+        **forwarding(region),
     }
+
+
+def forwarding(region: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the journals go, and by whose certificate the collector is known; nothing without a collector.
+
+    The nodes' own certificates and keys are in no contract; the role has `audit_forward_identities`.
+    """
+    collector = region["services"].get("log_collector")
+    if not collector:
+        return {}
+    url = f"https://{collector['address']}:{collector['port']}"
+    return {"audit_forward": {"url": url, "ca": collector["authority"]}}
 
 
 def _accounts(region: Mapping[str, Any]) -> dict[str, Any]:

@@ -187,6 +187,9 @@ class _Book:
         services = self.settings.services
         if word == "package_proxy":
             return [Endpoint("service", word, (IPv4Network(services.package_proxy.address),))]
+        if word == "log_collector":
+            collectors = [services.log_collector] if services.log_collector else []
+            return [Endpoint("service", word, (IPv4Network(one.address),)) for one in collectors]
         return [Endpoint("service", word, tuple(IPv4Network(s.address) for s in services.time_servers))]
 
     def _role(self, name: str) -> Endpoint:

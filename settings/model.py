@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 from settings.access import Access
 from settings.data import Backup, Customer, DataClass
 from settings.edge import LoadBalancer
+from settings.logs import LogCollector
 from settings.problems import Broken
 from settings.types import (
     Account,
@@ -186,6 +187,9 @@ class Services(Model):
 
     package_proxy: PackageProxy = Field(description="where packages come from")
     time_servers: tuple[TimeServer, ...] = Field(min_length=1, description="where time comes from")
+    log_collector: LogCollector | None = Field(
+        default=None, description="where the nodes' journals go; without it they stay on the nodes alone"
+    )
 
 
 class Limit(Model):
@@ -214,7 +218,8 @@ class FirewallRule(Model):
     )
     to: Words = Field(
         description="server roles, load balancers, kinds of site, package_proxy, time_servers, "
-        "aws_endpoints, or internet (from a private role, tcp 443: only then does its VPC have NAT gateways)"
+        "log_collector, aws_endpoints, or internet (from a private role, tcp 443: only then does its VPC "
+        "have NAT gateways)"
     )
     protocol: Protocol = Field(description="tcp or udp")
     port: Port = Field(description="destination port")

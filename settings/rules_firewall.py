@@ -14,7 +14,7 @@ from settings.rules_region import Rule
 INTERNET = "internet"
 BOUND = "bound_sources"
 _OUTSIDE = (INTERNET, BOUND)
-SERVICES = ("package_proxy", "time_servers")
+SERVICES = ("package_proxy", "time_servers", "log_collector")
 ENDPOINTS = "aws_endpoints"
 _KINDS = tuple(SiteKind)
 
@@ -208,6 +208,7 @@ def services_are_in_reach(draft: Draft) -> Iterator[Problem]:
     addresses = {
         "package_proxy": (draft.services.package_proxy.address,),
         "time_servers": tuple(server.address for server in draft.services.time_servers),
+        "log_collector": (collector.address,) if (collector := draft.services.log_collector) else (),
     }
     for index, rule in draft.firewall.items():
         for word in sorted(set(rule.to) & set(addresses)):

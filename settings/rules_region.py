@@ -21,6 +21,7 @@ RESERVED_NAMES = frozenset(
         "bound_sources",
         "package_proxy",
         "time_servers",
+        "log_collector",
         "aws_endpoints",
         "all",
         "nodes",
@@ -258,7 +259,7 @@ def names_are_free(draft: Draft) -> Iterator[Problem]:
 
 
 def services_stand_in_our_sites(draft: Draft) -> Iterator[Problem]:
-    """Packages and time come from a NOC or service centre, never from a customer or from elsewhere."""
+    """Packages and time come from a NOC or service centre and logs go there, never elsewhere."""
     if draft.services is None or "sites" in draft.broken:
         return
     proxy = draft.services.package_proxy
@@ -266,6 +267,8 @@ def services_stand_in_our_sites(draft: Draft) -> Iterator[Problem]:
     places += [
         (f"services.time_servers.{i}.address", s.address) for i, s in enumerate(draft.services.time_servers)
     ]
+    if collector := draft.services.log_collector:
+        places.append(("services.log_collector.address", collector.address))
     ours: list[Site] = [s for s in draft.sites.values() if s.kind != SiteKind.CUSTOMER]
     for key, address in places:
         if not any(address in block for site in ours for block in site.ranges):

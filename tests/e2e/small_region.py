@@ -86,6 +86,13 @@ THREE_NODES: dict[str, Any] = {
             "port": 123,
             "why": "time",
         },
+        {
+            "from": ["edge", "app", "archive"],
+            "to": ["log_collector"],
+            "protocol": "tcp",
+            "port": 19532,
+            "why": "journals leave the node",
+        },
         {"from": ["edge"], "to": ["aws_endpoints"], "protocol": "tcp", "port": 443, "why": "its records"},
     ],
 }

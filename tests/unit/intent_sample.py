@@ -46,6 +46,7 @@ def regions(draw: Any) -> settings.Settings:
         _rule(["noc", "service_centre"], everyone, "tcp", 22),
         _rule(everyone, ["package_proxy"], "tcp", 3142),
         _rule(everyone, ["time_servers"], "udp", 123),
+        _rule(everyone, ["log_collector"], "tcp", 19532),
         # who writes data reaches S3
         _rule(names[:1], ["aws_endpoints"], "tcp", 443),
     ]

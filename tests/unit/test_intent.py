@@ -106,6 +106,7 @@ def test_services_have_the_addresses_of_the_settings(mumbai):
     assert {k: [str(n) for n in v] for k, v in found.items()} == {
         "package_proxy": ["172.30.20.10/32"],
         "time_servers": ["172.30.20.11/32", "172.30.10.11/32"],
+        "log_collector": ["172.30.20.12/32"],
     }
 
 

@@ -37,6 +37,7 @@ HOST_VARS = {
     "patching_timezone",
     "patching_reboot",
     "audit_retention_days",
+    "audit_forward",
     "ssh_server_listen_port",
     "users_administrators",
     "users_automation",

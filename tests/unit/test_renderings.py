@@ -188,7 +188,7 @@ def test_a_site_without_a_tunnel_reaches_nothing_even_if_the_internet_does():
     data["server_roles"]["portal"] = data["server_roles"]["edge"] | {"vpc": "platform"}
     data["firewall"][0]["to"].append("portal")
     data["firewall"][4]["to"].append("portal")
-    for index in (5, 6):
+    for index in (5, 6, -1):
         data["firewall"][index]["from"].append("portal")
     matrix = reachability(resolve(settings.parse(data)), [{"role": "portal"}])
     found = {r.source: (r.allowed, r.why) for r in matrix if r.port == 443 and r.target_role}

@@ -156,6 +156,7 @@ def test_every_field_is_described_and_the_only_defaults_are_the_closed_ones() ->
         "LoadBalancer": ["health_path", "shield_advanced", "uploads"],
         "Image": ["release"],
         "ServerRole": ["kind", "profile"],
+        "Services": ["log_collector"],
         "Site": ["routing"],
         "Switch": ["until"],
         "Team": ["until"],

@@ -234,13 +234,13 @@ def test_neighbours_that_only_security_groups_could_tell_apart_are_refused() -> 
     data = raw()
     data["server_roles"]["batch"] = data["server_roles"]["app"]
     data["firewall"][4]["to"].append("batch")
-    for index in (5, 6):
+    for index in (5, 6, -1):
         data["firewall"][index]["from"].append("batch")
     assert settings.parse(data)
     # batch may reach archive's neighbour on the port on which app reaches archive
     data["server_roles"]["vault"] = data["server_roles"]["archive"]
     data["firewall"][4]["to"].append("vault")
-    for index in (5, 6):
+    for index in (5, 6, -1):
         data["firewall"][index]["from"].append("vault")
     data["firewall"].append(GOOD_RULE | {"from": ["batch"], "to": ["vault"], "port": 9443})
     values = sorted(p.value for p in problems(data))
@@ -371,7 +371,7 @@ def _with_role(name: str, like: str, firewall: Sequence[dict[str, Any]] = ()) ->
     data = raw()
     data["server_roles"][name] = data["server_roles"][like]
     data["firewall"][4]["to"].append(name)
-    for index in (5, 6):
+    for index in (5, 6, -1):
         data["firewall"][index]["from"].append(name)
     data["firewall"] += firewall
     return data

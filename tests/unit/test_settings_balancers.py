@@ -12,7 +12,7 @@ from tests.unit.settings_sample import put, raw
 
 ROLE = {"vpc": "customer", "tier": "public", "count": 1, "instance_type": "m7i.large"}
 # Where the rules of the shipped load balancer stand: internet to front 443, 80, front to app.
-SERVES, REDIRECTS, ONWARD = (len(raw()["firewall"]) - n for n in (3, 2, 1))
+SERVES, REDIRECTS, ONWARD = (len(raw()["firewall"]) - n for n in (4, 3, 2))
 FRONT = raw()["load_balancers"]["front"]
 
 CASES = [
@@ -88,7 +88,7 @@ def test_a_neighbour_of_a_load_balancer_is_not_let_through_by_the_nodes_firewall
     data = raw()
     data["server_roles"]["batch"] = data["server_roles"]["app"]
     data["firewall"][4]["to"].append("batch")
-    for index in (5, 6):
+    for index in (5, 6, -1):
         data["firewall"][index]["from"].append("batch")
     assert settings.parse(data)
     data["firewall"][2]["to"] = ["batch"]  # edge to batch, no longer to app

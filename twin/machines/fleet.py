@@ -18,7 +18,7 @@ import inventory
 from fault import UNREACHABLE, Fault
 from twin import ledger as books
 from twin.ledger import Ledger
-from twin.machines import image, probing, reading, services, sketch, ssh
+from twin.machines import collector, image, probing, reading, services, sketch, ssh
 from twin.machines.facts import Account, Card
 from twin.machines.nodes import Node, Plan
 from twin.machines.wires import OUTSIDE, Wires, site_addresses
@@ -148,7 +148,10 @@ class Machines:
         ssh.write_known_hosts(self.home, {n.name: n.host_keys() for n in self.nodes.values()})
         with ThreadPoolExecutor(TOGETHER) as pool:
             list(pool.map(lambda node: self._await(node, say), self.nodes))
-        connection = ssh.connection(self.home, self.nodes)
+        forwarding = collector.variables(self.home, self.region)
+        connection = {
+            name: {**facts, **forwarding} for name, facts in ssh.connection(self.home, self.nodes).items()
+        }
         text = yaml.safe_dump(inventory.build(self.region, connection), sort_keys=False)
         self.inventory.write_text(text)
         for name in ("inventory.yml", "known_hosts", "ssh_key", "ssh_key.pub", config.name):

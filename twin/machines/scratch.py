@@ -24,6 +24,20 @@ from twin.machines.wires import OUTSIDE
 from twin.sweeping import owner_alive, sweep
 
 NODE = "edge-a-1"
+# An authority that nobody has the key of, as in the stack files: every twin makes its own.
+AUTHORITY = """\
+-----BEGIN CERTIFICATE-----
+MIIBkTCCARegAwIBAgIUUHoQEzESb4VXGw3dlXZgiNFNS2gwCgYIKoZIzj0EAwMw
+HjEcMBoGA1UEAwwTbG9ncy5jZW50cmUuZXhhbXBsZTAeFw0yNjAxMDEwMDAwMDBa
+Fw00NjAxMDEwMDAwMDBaMB4xHDAaBgNVBAMME2xvZ3MuY2VudHJlLmV4YW1wbGUw
+djAQBgcqhkjOPQIBBgUrgQQAIgNiAAT2pqdYAoXjgubYfk3jg/ArgmlOJOHijUEJ
+UWiZHZlHhM6j+pLbbSeAsFZrdHJP/SRLS5finatB2bNTjeV5RKQePmWh94S0dtJD
+EYrBPE2n6wN0d01J2bpmOB8xd0+++xSjFjAUMBIGA1UdEwEB/wQIMAYBAf8CAQAw
+CgYIKoZIzj0EAwMDaAAwZQIwGZZUB89B3wsUNxCQAUPCNs7Cp/QSgaXP7OOais9h
+xkN3PmtXdD5wTxcjCxWRpJxvAjEA/1UR7/4dAey5wTfpUlyH5mrE1cfiYaW8ITBS
+L9FyHC+6ArfP6NaDZW+DUyKswUeF
+-----END CERTIFICATE-----
+"""
 SETTINGS: dict[str, Any] = {
     "region": "eu-central-1",
     "account": "111122223333",
@@ -58,6 +72,12 @@ SETTINGS: dict[str, Any] = {
         "time_servers": [
             {"address": "172.30.20.11", "name": "ntp.centre.example", "source": "this machine", "nts": False}
         ],
+        "log_collector": {
+            "address": "172.30.20.12",
+            "port": 19532,
+            "operator": "this machine",
+            "authority": AUTHORITY,
+        },
     },
     "firewall": [
         {
@@ -90,6 +110,7 @@ SETTINGS: dict[str, Any] = {
             "why": "signed packages",
         },
         {"from": ["edge"], "to": ["time_servers"], "protocol": "udp", "port": 123, "why": "time"},
+        {"from": ["edge"], "to": ["log_collector"], "protocol": "tcp", "port": 19532, "why": "journals"},
         {"from": ["edge"], "to": ["aws_endpoints"], "protocol": "tcp", "port": 443, "why": "its records"},
     ],
     "retention": {

@@ -1,4 +1,4 @@
-"""What stands in the service centre: the package proxy and the time server that the settings name.
+"""What stands in the service centre: package proxy, time server and collector of logs that the settings name.
 
 The package cache (apt-cacher-ng) is one per cache directory, shared by all twins of this machine, because two
 of them on one directory would spoil it. It runs where the mirrors can be reached and listens on loopback;
@@ -19,7 +19,7 @@ from typing import Any
 
 from fault import Fault
 from twin.ledger import Ledger
-from twin.machines import image
+from twin.machines import collector, image
 from twin.machines.wires import Wires, served_addresses
 from twin.sweeping import holding
 
@@ -46,6 +46,9 @@ def start(ledger: Ledger, region: Mapping[str, Any], wires: Wires, root: Path) -
             command = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
             command.append(_time_script(root, where, server["address"]))
             ledger.spawn(name, command, log=ledger.home / "time.log", grace=0)
+    if collects := region["services"].get("log_collector"):
+        where = wires.site(site_of(region, collects["address"]))
+        collector.start(ledger, collects, where, [str(node["name"]) for node in region["nodes"]])
 
 
 def site_of(region: Mapping[str, Any], address: str) -> str:
