@@ -16,6 +16,7 @@ from twin.machines import Lone
 
 PAGE = ROOT / "docs" / "openscap.md"
 HOSTS_KERNEL = "The kernel is the host's"
+LOADER = "A boot loader and partitions"  # what no node in nspawn has: judged in tests/vm
 
 
 def listed() -> dict[str, set[str]]:
@@ -53,14 +54,15 @@ def test_the_judge_finds_little_good_about_an_untouched_node(untouched: Verdict)
 
 
 def test_every_failure_is_listed_with_its_reason_and_nothing_else_is(hardened: Verdict) -> None:
-    known = {rule for rules in listed().values() for rule in rules}
+    known = {rule for heading, rules in listed().items() if heading != LOADER for rule in rules}
     assert hardened.failed - known == set(), "failed and not listed"
     assert known - hardened.failed == set(), "listed and passed"
 
 
-# As measured (see the page). The goal is 90; an audit daemon, which this kernel cannot have, is 11 of it.
-SCORE = 70.5
-SCORE_OF_THE_NODE_ITSELF = 86.0
+# As measured (see the page). The goal of 90 is for a node with a kernel of its own (tests/vm): an audit daemon, which
+# a container cannot have, is 11 of it.
+SCORE = 72.9
+SCORE_OF_THE_NODE_ITSELF = 88.3
 
 
 def test_the_node_is_hardened_by_the_judges_own_score(hardened: Verdict) -> None:

@@ -129,12 +129,12 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
         _ids("KRN", 25, 26, 27, 36),
     ),
     "mounts loosened, checksums without scope and schedule, confinement switched off": (
-        "mount -o remount,bind,exec /var/tmp; mount -o remount,bind,suid /home; "
+        "mount -o remount,bind,exec /var/tmp; mount -o remount,bind,suid,exec /home; "
         "systemctl disable -q apparmor; systemctl stop stockade-integrity-check.timer; "
         "cp /etc/aide/aide.conf /root/; sed -i '/^.usr.sbin/d' /etc/aide/aide.conf",
         "systemctl restart stockade-mount-options; systemctl enable -q apparmor; "
         "systemctl start stockade-integrity-check.timer; mv /root/aide.conf /etc/aide/",
-        _ids("SVC", 20, 21) | _ids("FIL", 20, 21, 22) | _ids("KRN", 43),
+        _ids("SVC", 20, 21, 23) | _ids("FIL", 20, 21, 22) | _ids("KRN", 43),
     ),
     "the packet filter flushed": (
         "nft flush ruleset",

@@ -45,9 +45,10 @@ def test_every_entry_of_the_menu_says_the_same(loader):
 
 
 @pytest.mark.control("STK-KRN-042")
-def test_only_root_reads_and_writes_the_menu(host, loader):
+def test_only_root_reads_and_writes_the_menu_and_the_kernels_symbols(host, loader):
     menu = host.file("/boot/grub/grub.cfg")
     assert (menu.user, menu.group, oct(menu.mode)) == ("root", "root", "0o600")
+    assert host.check_output("find /boot -maxdepth 1 -name 'System.map*' -perm /0177") == ""
 
 
 @pytest.mark.control("STK-KRN-043")

@@ -40,6 +40,14 @@ def test_homes_hold_no_devices_and_no_setuid_programs(mounts):
     assert {"nodev", "nosuid"} - mounts.get("/home", set()) == set()
 
 
+@pytest.mark.control("STK-SVC-023")
+def test_no_program_runs_from_a_home(host, mounts, node):
+    if node.get("kind") == "container_host":
+        pytest.skip("not applicable: the images of containers without root lie in homes")
+    assert "noexec" in mounts.get("/home", set())
+    assert host.run(PROGRAM.format(place="/home")).rc == 126, "a program ran from /home"
+
+
 @pytest.mark.control("STK-SVC-022")
 def test_what_fills_up_has_a_filesystem_of_its_own(host, mounts):
     """Logs that fill the disk must not stop the system. A directory mounted onto itself is not separate."""

@@ -140,7 +140,7 @@ def test_a_source_that_opens_too_many_connections_is_throttled(node):
 
 def test_changed_values_arrive_and_stale_ones_go(node):
     node.sudo("systemctl stop door")
-    outcome = harden(node, *ACCESS, ssh_server_max_auth_tries=3, users_people=[person(node)])
+    outcome = harden(node, *ACCESS, ssh_server_max_auth_tries=3, users_people=[person(node, playbooks=True)])
     assert outcome.changed == (
         "Accounts, groups and keys follow the list",
         "The ssh server follows the approved settings",

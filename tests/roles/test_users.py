@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import sys
 
 import pytest
 
-from tests.roles.role_run import harden, run_roles
+from tests.roles.role_run import ROOT, harden, run_roles
 from tests.roles.test_access_guard import as_person, person
+from twin.play import ansible_environment
 
 ACCOUNTS = "Accounts, groups and keys follow the list"
 KEYS = "cat /home/admin/.ssh/authorized_keys"
+SECRET = "Correct-Horse-7-Battery"
 TRIM = "/usr/local/sbin/stockade-sudo-records /var/log/sudo-io"
 
 
@@ -25,6 +29,42 @@ def stranger(tmp_path_factory):
     path = tmp_path_factory.mktemp("key") / "id"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "former", "-f", path], check=True)
     return path.with_suffix(".pub").read_text().strip()
+
+
+def at_terminal(node, command, answers):
+    """What jordan sees at a terminal of their own, who answers each prompt as it comes."""
+    options = ["-F", str(node.ssh_config), "-o", "ControlPath=none", "-o", "BatchMode=yes", "-l", "jordan"]
+    argv = ["timeout", "40", "ssh", "-tt", *options, node.name, command]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as shell:
+        assert shell.stdin and shell.stdout
+        said = ""
+        for prompt, answer in answers:
+            while not said.endswith(prompt):
+                letter = shell.stdout.read(1)
+                assert letter, f"no prompt {prompt!r} after {said!r}"
+                said += letter
+            shell.stdin.write(f"{answer}\n")
+            shell.stdin.flush()
+        return said + shell.stdout.read()
+
+
+def becomes_root(node, strategy, name, **variables):
+    """Who a real module is on the node, run by Ansible as somebody and through sudo."""
+    home = node.inventory_file.parent
+    (home / "who.json").write_text(json.dumps({"ansible_user": name, **variables}))
+    task = {"ansible.builtin.command": "id -un", "changed_when": False, "register": "who"}
+    told = {"ansible.builtin.debug": {"msg": "it is {{ who.stdout }}"}}
+    (home / "who.yml").write_text(
+        json.dumps([{"hosts": "nodes", "gather_facts": False, "tasks": [task, told]}])
+    )
+    done = subprocess.run(
+        [*(sys.executable, "-m", "ansible", "playbook", "-i", str(node.inventory_file)),
+         *(str(home / "who.yml"), "-e", f"@{home / 'who.json'}")],
+        cwd=ROOT, env={**ansible_environment(), "ANSIBLE_STRATEGY": strategy, "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.partition("it is ")[2].split()[0].strip('"')
 
 
 def test_a_key_that_the_list_leaves_out_is_gone_and_one_that_it_names_comes(node, stranger):
@@ -57,19 +97,39 @@ def test_the_account_of_this_connection_never_leaves_by_its_date(node):
 
 def test_what_an_administrator_types_and_sees_is_recorded_without_the_password(node):
     harden(node, "users", users_people=[person(node)])
-    secret = "Correct-Horse-7-Battery"
-    assert node.sudo(f"echo jordan:{secret} | chpasswd").returncode == 0
-    said = as_person(
-        node, "jordan", "sudo -S -p 'Password: ' sh -c 'read a; echo seen-$a'", f"{secret}\ntyped-1\n"
+    assert node.sudo(f"echo jordan:{SECRET} | chpasswd").returncode == 0
+    said = at_terminal(
+        node,
+        "sudo -p 'Password: ' sh -c 'printf Ready:; read a; echo seen-$a'",
+        (("Password: ", SECRET), ("Ready:", "typed-1")),
     )
-    assert "seen-typed-1" in said.stdout
+    assert "seen-typed-1" in said
     record = node.sudo(
         "for f in $(find /var/log/sudo-io -type f -name 'tty*' -o -name 'std*'); do zcat -f $f; done"
     )
     assert "seen-typed-1" in record.stdout
     assert "typed-1" in record.stdout.replace("seen-typed-1", "", 1)
-    assert secret not in record.stdout
+    assert SECRET not in record.stdout
     assert "COMMAND=/usr/bin/sh" in node.sudo("cat /var/log/sudo.log").stdout
+
+
+def test_a_new_password_costs_what_is_declared(node):
+    """crypt(5): the letter behind j is the cost, 9 is 5 and B is 7; pam_unix alone would take 5."""
+    assert node.sudo("getent shadow jordan").stdout.split(":")[1].startswith("$y$jBT$")
+
+
+def test_without_a_terminal_automation_becomes_root_and_a_person_does_not(node):
+    """Ansible with both transports; a person who runs playbooks says so on the list."""
+    asked = "sudo -S -k -p '' id -un"
+    refused = as_person(node, "jordan", asked, f"{SECRET}\n")
+    assert refused.returncode != 0
+    assert "must have a tty" in refused.stderr
+    for strategy in ("linear", "mitogen_linear"):
+        assert becomes_root(node, strategy, "admin") == "root"
+    harden(node, "users", users_people=[person(node, playbooks=True)])
+    assert as_person(node, "jordan", asked, f"{SECRET}\n").stdout.strip() == "root"
+    for strategy in ("linear", "mitogen_linear"):
+        assert becomes_root(node, strategy, "jordan", ansible_become_password=SECRET) == "root"
 
 
 def test_records_beyond_their_bounds_go_oldest_first_and_the_timer_comes_back_after_a_reboot(node):

@@ -35,13 +35,16 @@ PARTS = (
     Part("vartmp", "var/tmp", 256, "1777"),
     Part("var", "var", 1024),
     Part("home", "home", 128),
+    Part("srv", "srv", 64),
+    Part("opt", "opt", 64),
+    Part("boot", "boot", 256),
     Part("root", "", 3072),
 )
 LOADER = "usr/lib/grub/x86_64-efi/monolithic/grubx64.efi"
 # The emulated processors share one clock; to ask an emulated timer chip costs more than a system call.
 WORDS = "console=ttyS0 tsc=reliable"
 GRUB_STUB = (
-    "search --no-floppy --label --set=root root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n"
+    "search --no-floppy --label --set=root boot\nset prefix=($root)/grub\nconfigfile $prefix/grub.cfg\n"
 )
 
 
@@ -56,8 +59,8 @@ def first_menu(image: Path) -> str:
     kernel = sorted((image / "boot").glob("vmlinuz-*"))[-1].name
     initrd = kernel.replace("vmlinuz", "initrd.img")
     return (
-        "set timeout=0\nmenuentry 'Debian' {\n  search --no-floppy --label --set=root root\n"
-        f"  linux /boot/{kernel} root=LABEL=root ro {WORDS}\n  initrd /boot/{initrd}\n}}\n"
+        "set timeout=0\nmenuentry 'Debian' {\n  search --no-floppy --label --set=root boot\n"
+        f"  linux /{kernel} root=LABEL=root ro {WORDS}\n  initrd /{initrd}\n}}\n"
     )
 
 
