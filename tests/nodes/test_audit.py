@@ -69,9 +69,10 @@ def test_the_journal_is_kept_for_the_declared_days(journald, region):
 
 @pytest.mark.control("STK-AUD-004")
 def test_a_sudo_call_is_recorded_on_disk(host):
-    """A real call with a mark of its own, looked for in the files, not in memory."""
+    """A real call with a mark of its own, from a terminal as sudo asks; looked for on disk, not in memory."""
     mark = f"stockade-verify-{uuid.uuid4()}"
-    assert host.run(f"sudo --non-interactive /usr/bin/test {mark}").rc == 0
+    called = host.run(f"script -qec 'sudo --non-interactive /usr/bin/test {mark}' /dev/null")
+    assert called.rc == 0, called.stdout
     found = host.run(
         "journalctl --sync; journalctl --directory /var/log/journal --identifier sudo --since=-2min -o cat"
     )
