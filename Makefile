@@ -1,5 +1,7 @@
 # Every target installs what it needs. STACK names one of the Pulumi.<stack>.yaml files.
 STACK ?= in-mumbai
+# NODES, for demo and up: only these nodes of the region, e.g. NODES='edge-a-1,app'; the report says so.
+PART = $(if $(NODES),--nodes '$(NODES)')
 PYTHON := build/venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -9,10 +11,10 @@ help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: python machine ## the main job: provision, boot, harden, verify, report; leaves the region up
-	@$(PYTHON) -m twin demo --stack $(STACK)
+	@$(PYTHON) -m twin demo --stack $(STACK) $(PART)
 
 up: python machine ## the emulated region and its nodes, not hardened
-	@$(PYTHON) -m twin up --stack $(STACK)
+	@$(PYTHON) -m twin up --stack $(STACK) $(PART)
 
 preview: python ## what `up` would create or change, checked by the guardrails
 	@$(PYTHON) -m twin preview --stack $(STACK)
