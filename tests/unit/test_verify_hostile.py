@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
 import pytest
 
 from tests.unit import verify_bench
 from tests.unit.verify_bench import GOOD, Bench, hostile
+from verify.announcing import interests
 from verify.channel import BOOTSTRAP, Channel, ChannelFault, CommandFault
 
 pytest_plugins = ["pytester"]
@@ -198,3 +200,22 @@ def test_a_trace_that_somebody_asks_for_holds_no_secret(bench: Bench) -> None:
     # The source line of the test itself is shown and holds the word; what the node answered must not.
     answers = [line for line in everything.splitlines() if "echo psk" not in line]
     assert not [line for line in answers if "sword" in line or "hash0hash0" in line]
+
+
+@pytest.mark.parametrize(
+    ("when", "outcome", "everything", "sent"),
+    [
+        ("setup", "passed", False, False),
+        ("teardown", "passed", False, False),
+        ("call", "passed", False, True),
+        ("setup", "failed", False, True),
+        ("setup", "skipped", False, True),
+        ("teardown", "failed", False, True),
+        ("setup", "passed", True, True),
+    ],
+)
+def test_only_what_says_nothing_stays_in_its_worker(
+    when: Any, outcome: Any, everything: bool, sent: bool
+) -> None:
+    report = pytest.TestReport("t", ("f", 1, "t"), {}, outcome, None, when)
+    assert interests(report, everything) is sent
