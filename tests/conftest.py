@@ -16,6 +16,7 @@ from twin.machines import Lone, lone, obstacle
 LONGEST = (
     "e2e/test_demo.py",
     "e2e/test_demo_regions.py",
+    "e2e/test_kinds.py",
     "mutation/test_cloud_weakened.py",
     "mutation/test_nodes_weakened.py",
     "roles/test_lockout_killed.py",

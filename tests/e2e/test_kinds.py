@@ -1,62 +1,194 @@
-"""A kind of server: converged, unchanged by a second run, and what its kind says is in force."""
+"""Every kind of server and every level, from a blank node to a rolled back one, on Debian 12 and 13.
+
+The nodes of one release go through the sequence together: a check that changes nothing, converge, nothing to
+change, the suite, another value, the suite, a reboot, the suite, a rollback.
+"""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from report.model import Status
+from settings.model import Kind, Profile
 from tests.conftest import require_nodes
-from tests.roles.role_run import harden
-from twin.machines import Lone, lone
+from tests.e2e.kinds_region import contract
+from tests.suite_run import harden, judged, play, red
+from twin.machines import collector, fleet
+from twin.machines.scratch import passing
 
-ROLES = ("packages", "users", "ssh_server", "local_firewall", "kernel")
+# Every kind, and every level on both releases. What the demo and the mutation tests harden is cis-l2 as well.
+FLEETS = {
+    "bookworm": {"edge": "strict", "app": "cis-l1", "bastion": "cis-l2"},
+    "trixie": {"archive": "strict", "container_host": "cis-l1", "edge": "cis-l2"},
+}
+AT_ONCE = ("-e", json.dumps({"harden_batches": ["100%"]}))
+OTHERWISE = {"ssh_server_max_auth_tries": 3, "local_firewall_log_per_minute": 7, "mounts_tmp_size": "40%"}
+CHANGED = (*AT_ONCE, "-e", json.dumps(OTHERWISE))
+TRIES = "sshd -T | grep -i maxauthtries"
+# What is ours, and what packages bring; host keys are made by the first boot itself, in its first seconds.
+OWN = "/etc /usr/local /var/lib/dpkg /var/lib/stockade /var/lib/aide"
+OWN_FILES = f"find {OWN} -type f -not -name 'ssh_host_*' -exec sha256sum {{}} + 2>&1 | sort | sha256sum"
+ENGINE = "nft 'add table ip engine; add chain ip engine forward { type filter hook forward priority 10; }'"
+ACCESS, WHOSE = "users,ssh_server,local_firewall", "ssh_server,local_firewall,mounts"
 
 
-@pytest.fixture(scope="module", params=[("bastion", "strict")], ids="-".join)
-def node(request: pytest.FixtureRequest) -> Iterator[Lone]:
-    """A node of a kind at a level, hardened by the roles that tell kinds apart."""
+@dataclass(frozen=True)
+class Fleet:
+    """The nodes of one release; `profiles` is the level of each kind."""
+
+    machines: fleet.Machines
+    profiles: dict[str, str]
+    home: Path
+
+    def everywhere(self, command: str, timeout: float = 30) -> dict[str, str]:
+        """What a command that root runs says on each node, by kind."""
+        quoted = command.replace("'", "'\\''")
+        said = {}
+        for node in self.machines.region["nodes"]:
+            done = self.machines.ssh(node["name"], f"sudo sh -c '{quoted}'", timeout)
+            assert done.returncode == 0, f"{node['name']}: {done.stdout}{done.stderr}"
+            said[str(node["kind"])] = done.stdout.strip()
+        return said
+
+    def faults(self) -> dict[tuple[str, str], str]:
+        """What the suite finds wrong; what asks for more than a node's level is left out there only."""
+        together = ("-n", str(len(self.profiles)))
+        report = judged(self.machines.inventory, self.home, self.machines.region, *together)
+        kinds = {str(node["name"]): str(node["kind"]) for node in self.machines.region["nodes"]}
+        above = {
+            kinds[r.subject]
+            for r in report.results
+            if r.status is Status.NOT_APPLICABLE and "the node's profile is" in r.message
+        }
+        assert above == {kind for kind, profile in self.profiles.items() if profile != "strict"}
+        return red(report)
+
+
+@pytest.fixture(scope="module", params=FLEETS)
+def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Blank nodes of one release, one of each stated kind; the tests below take them on in their order."""
     require_nodes()
-    kind, profile = request.param
-    with lone(f"kind-{kind}", kind=kind, profile=profile) as made:
-        harden(made, *ROLES)
-        yield made
+    profiles = FLEETS[request.param]
+    with passing(f"kinds-{request.param}") as home:
+        machines = fleet.up(contract(request.param, profiles), home=home)
+        yield Fleet(machines, profiles, tmp_path_factory.mktemp(request.param))
 
 
-def kind_of(node: Lone) -> str:
-    """What the inventory says that the node is."""
-    (role,) = node.inventory["all"]["children"]["nodes"]["children"].values()
-    return str(role["hosts"][node.name]["stockade_kind"])
+def test_between_them_the_fleets_have_every_kind_and_each_has_every_level() -> None:
+    assert {kind for profiles in FLEETS.values() for kind in profiles} == set(Kind)
+    for profiles in FLEETS.values():
+        assert set(profiles.values()) == set(Profile)
 
 
-def test_a_second_run_changes_nothing(node: Lone) -> None:
-    assert harden(node, *ROLES).changed == ()
-
-
-def test_packets_are_forwarded_by_a_container_host_alone(node: Lone) -> None:
-    containers = kind_of(node) == "container_host"
-    assert node.sudo("sysctl -n net.ipv4.ip_forward").stdout.strip() == ("1" if containers else "0")
-    forward = node.sudo("nft list ruleset").stdout.partition("hook forward")[2].splitlines()[0]
-    assert ("policy accept" if containers else "policy drop") in forward
-
-
-def test_what_a_container_engine_loaded_is_left_alone(node: Lone) -> None:
-    node.sudo(
-        "nft add table ip engine; nft 'add chain ip engine forward { type filter hook forward priority 10; }'"
+def test_a_check_of_blank_nodes_changes_nothing(nodes: Fleet, request: pytest.FixtureRequest) -> None:
+    release = request.node.callspec.params["nodes"]
+    assert all(
+        f"VERSION_CODENAME={release}" in said for said in nodes.everywhere("cat /etc/os-release").values()
     )
-    harden(node, *ROLES, local_firewall_log_per_minute=7)
-    assert "table ip engine" in node.sudo("nft list tables").stdout
+    before = nodes.everywhere(OWN_FILES)
+    assert min(harden(nodes.machines.inventory, *AT_ONCE, "--check").changed.values()) > 0
+    assert nodes.everywhere(OWN_FILES) == before
 
 
-def test_ssh_passes_connections_on_for_a_bastion_alone(node: Lone) -> None:
-    effective = node.sudo("sshd -T").stdout
-    wanted = "local" if kind_of(node) == "bastion" else "no"
-    assert f"allowtcpforwarding {wanted}" in effective
-    assert "allowagentforwarding no" in effective
+def test_they_are_hardened_once(nodes: Fleet) -> None:
+    assert min(harden(nodes.machines.inventory, *AT_ONCE).changed.values()) > 0
+    assert set(harden(nodes.machines.inventory, *AT_ONCE).changed.values()) == {0}
 
 
-def test_levels_are_what_the_next_boot_reads(node: Lone) -> None:
-    stated = node.sudo("cat /etc/sysctl.d/99-zz-stockade.conf").stdout
-    strict = kind_of(node) == "bastion"
-    assert ("kernel.panic_on_oops = 1" in stated) is strict
-    assert f"kernel.unprivileged_userns_clone = {0 if strict else 1}" in stated
+def test_the_whole_suite_is_green(nodes: Fleet) -> None:
+    assert nodes.faults() == {}
+
+
+def test_journals_arrive_at_the_collector_and_nobody_else_is_heard(nodes: Fleet) -> None:
+    """Over TLS in both directions: the front asks for a certificate, and one from elsewhere is not enough."""
+    nodes.everywhere("logger --tag stockade-line said-by-$(hostname); journalctl --sync")
+    wanted = {f"said-by-{node}" for node in nodes.machines.nodes}
+    home = nodes.machines.home
+    reading = ["journalctl", "--file", str(home / collector.JOURNAL), "-t", "stockade-line", "-o", "cat"]
+    deadline = time.monotonic() + 30
+    while (said := set(subprocess.check_output(reading, text=True).split())) != wanted:
+        assert time.monotonic() < deadline, said
+        time.sleep(0.5)
+    address = nodes.machines.region["services"]["log_collector"]["address"]
+    call = f"openssl s_client -connect {address}:19532 -CAfile /etc/stockade/forward/ca.pem -brief"
+    stranger = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=x -keyout k -out c 2>/dev/null"
+    for proof, heard in (
+        ("", False),
+        ("-cert c -key k", False),
+        ("-cert /etc/stockade/forward/certificate.pem -key /etc/stockade/forward/key.pem", True),
+    ):
+        ask = f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 5 {call} -ign_eof {proof} 2>/dev/null"
+        answers = nodes.everywhere(f"cd /root && {stranger}; {ask}; rm -f k c")
+        assert all(("HTTP/1" in answer) is heard for answer in answers.values()), (proof, answers)
+
+
+def test_no_key_of_the_collector_lies_where_others_read(nodes: Fleet) -> None:
+    home = nodes.machines.home
+    keys = [path.read_text().splitlines()[1] for path in collector.identities(home).glob("*.key")]
+    assert len(keys) == len(nodes.machines.nodes) + 2
+    assert all(path.stat().st_mode & 0o077 == 0 for path in collector.identities(home).glob("*.key"))
+    for text in (nodes.machines.inventory.read_text(), json.dumps(nodes.machines.region)):
+        assert not [key for key in keys if key in text]
+
+
+def test_packets_are_forwarded_by_a_container_host_alone(nodes: Fleet) -> None:
+    forwarding = nodes.everywhere("sysctl -n net.ipv4.ip_forward")
+    rulesets = nodes.everywhere("nft list ruleset")
+    for kind in nodes.profiles:
+        containers = kind == Kind.CONTAINER_HOST
+        assert forwarding[kind] == ("1" if containers else "0"), kind
+        forward = rulesets[kind].partition("hook forward")[2].splitlines()[0]
+        assert ("policy accept" if containers else "policy drop") in forward, kind
+
+
+def test_ssh_passes_connections_on_for_a_bastion_alone(nodes: Fleet) -> None:
+    for kind, effective in nodes.everywhere("sshd -T").items():
+        assert f"allowtcpforwarding {'local' if kind == Kind.BASTION else 'no'}" in effective, kind
+        assert "allowagentforwarding no" in effective, kind
+
+
+def test_levels_are_what_the_next_boot_reads(nodes: Fleet) -> None:
+    """cis-l1 leaves namespaces to all, container hosts need them at any level; strict boots anew."""
+    scopes = {Profile.CIS_L1: 1, Profile.CIS_L2: 2, Profile.STRICT: 3}
+    for kind, stated in nodes.everywhere("cat /etc/sysctl.d/99-zz-stockade.conf").items():
+        profile = Profile(nodes.profiles[kind])
+        namespaces = int(profile is Profile.CIS_L1 or kind == Kind.CONTAINER_HOST)
+        assert ("kernel.panic_on_oops = 1" in stated) is (profile is Profile.STRICT), kind
+        assert f"kernel.unprivileged_userns_clone = {namespaces}" in stated, kind
+        assert f"kernel.yama.ptrace_scope = {scopes[profile]}" in stated, kind
+
+
+def test_another_value_takes_effect_and_tables_of_others_are_left_alone(nodes: Fleet) -> None:
+    nodes.everywhere(ENGINE)
+    counted = harden(nodes.machines.inventory, *CHANGED, "--tags", WHOSE).changed
+    assert min(counted.values()) > 0, counted
+    assert set(nodes.everywhere(TRIES).values()) == {"maxauthtries 3"}
+    for kind, rules in nodes.everywhere("nft list ruleset").items():
+        assert "limit rate 7/minute" in rules and "table ip engine" in rules, kind
+    assert nodes.faults() == {}
+
+
+def test_a_reboot_keeps_everything(nodes: Fleet) -> None:
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(nodes.machines.reboot, nodes.machines.nodes))
+    assert set(nodes.everywhere("systemctl list-units --failed --no-legend").values()) == {""}
+    assert set(nodes.everywhere(TRIES).values()) == {"maxauthtries 3"}
+    assert nodes.faults() == {}
+
+
+def test_a_rollback_brings_the_blank_access_back_and_a_normal_run_hardens_again(nodes: Fleet) -> None:
+    """Generation 1 is the node before any change: nothing of the access-critical set is ours then."""
+    done = play(nodes.machines.inventory, "playbooks/rollback.yml", *AT_ONCE, "-e", "generation=1")
+    assert done.code == 0, done.output[-3000:]
+    assert set(nodes.everywhere(TRIES).values()) == {"maxauthtries 6"}
+    assert set(nodes.everywhere("ls /etc/sudoers.d /etc/sysctl.d | grep -c stockade; true").values()) == {"0"}
+    harden(nodes.machines.inventory, *CHANGED, "--tags", ACCESS)
+    assert set(nodes.everywhere(TRIES).values()) == {"maxauthtries 3"}
