@@ -59,8 +59,8 @@ def test_every_failure_is_listed_with_its_reason_and_nothing_else_is(hardened: V
     assert known - hardened.failed == set(), "listed and passed"
 
 
-# As measured (see the page). The goal of 90 is for a node with a kernel of its own (tests/vm): an audit daemon, which
-# a container cannot have, is 11 of it.
+# As measured (see the page). The goal of 90 is for a node with a kernel of its own (tests/vm): an audit
+# daemon, which a container cannot have, is 11 of it.
 SCORE = 72.9
 SCORE_OF_THE_NODE_ITSELF = 88.3
 
