@@ -31,7 +31,7 @@ EFI = Part("efi", "boot/efi", 64)
 # The deepest mount points first: each is written, then hidden from the one that holds it.
 PARTS = (
     Part("audit", "var/log/audit", 256, "750"),
-    Part("log", "var/log", 512),
+    Part("log", "var/log", 1536),  # the journal leaves 512 of it free, whatever it has to give up
     Part("vartmp", "var/tmp", 256, "1777"),
     Part("var", "var", 1024),
     Part("home", "home", 128),
