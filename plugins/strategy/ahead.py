@@ -193,7 +193,9 @@ class StrategyModule(StrategyMixin, Linear):
             self._tqm.send_callback("v2_runner_on_start", host, task)
             self._pending_results += 1
             return
-        behind = self._behind(host, task) if leads(task) else []
+        # Whoever is asked before each task (--step, the debugger) decides before it is done.
+        asked = self._step or self.debugger_active
+        behind = self._behind(host, task) if leads(task) and not asked else []
         for _, later in behind:
             self._queued_task_cache[(host.name, later._uuid)] = {
                 "host": host,

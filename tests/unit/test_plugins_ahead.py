@@ -137,15 +137,35 @@ def test_what_decides_about_access_waits_for_its_turn(tmp_path: Path) -> None:
 
 
 def test_a_worker_without_its_play_begins_nothing(tmp_path: Path) -> None:
+    """Without mitogen, whose connections end with the play's process, nothing else would stop it."""
+    (tmp_path / "ansible_mitogen.py").write_text("raise ImportError")
     slow = {"name": "slow", "ansible.builtin.shell": "touch {{ home }}/begun; sleep 3"}
     process = subprocess.Popen(
-        command(tmp_path, [slow, touch("behind")]), cwd=ROOT, env=environment("ahead"),
-        stdout=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+        command(tmp_path, [slow, touch("behind")]),
+        cwd=ROOT,
+        env={**environment("ahead"), "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     end = time.monotonic() + 60
     while not (tmp_path / "begun").exists() and time.monotonic() < end:
         time.sleep(0.05)
     os.killpg(process.pid, 9)
     process.wait()
     time.sleep(5)
+    assert (tmp_path / "begun").exists()
     assert not list(tmp_path.glob("behind-*"))
+
+
+def test_step_by_step_nothing_is_done_before_it_is_allowed(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*command(tmp_path, [touch("first"), touch("second")]), "--step"],
+        cwd=ROOT,
+        env=environment("ahead"),
+        input="y\nn\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert {p.name for p in tmp_path.glob("*-h?")} == {"first-h1", "first-h2"}, done.stdout
