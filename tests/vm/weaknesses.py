@@ -66,8 +66,8 @@ TOGETHER: tuple[tuple[str, str, str, set[str]], ...] = (
     ),
     (
         "logs that may hold programs, homes that may hold setuid programs",
-        "mount -o remount,exec /var/log && mount -o remount,suid /home",
-        "mount -o remount,noexec /var/log && mount -o remount,nosuid /home",
+        "mount -o remount,nodev,nosuid,exec /var/log && mount -o remount,nodev,noexec,suid /home",
+        "systemctl restart stockade-mount-options",
         ids("SVC", 21, 22),
     ),
     (
