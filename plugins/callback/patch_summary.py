@@ -22,6 +22,7 @@ description: [Speaks in playbooks/patch.yml and playbooks/unpatch.yml only.]
 PLAYBOOKS = ("patch.yml", "unpatch.yml")
 PLAYS = ("Patch", "Take the run back")
 PHASES = {
+    "Look what differs from the checksums before anything is changed": "checksums",
     "Take the node out of service": "drain",
     "Install the updates": "update",
     "Bring the packages back to the versions before the run": "go back",
@@ -30,6 +31,8 @@ PHASES = {
     "Look whether packages are whole and services run": "verify",
     "Let a new login prove that the node can still be administered": "login",
     "Judge the service and take the node into service again": "health",
+    "Take what the change did into a new database": "checksums",
+    "Add to the evidence what was accepted, and that the login and the hooks passed": "note",
     "Fetch the evidence": "evidence",
 }
 STOP = "Stop the run, so that no other node is touched"
@@ -53,6 +56,11 @@ def describe(record: dict | None, failure: str | None, done: bool) -> str:
         parts[-1] = f"REBOOT LEFT TO YOU: {'; '.join(record['reboot']['causes'])}"
     window = record["window"]
     parts.append(f"forced: {window['forced']}" if window["forced"] else "inside of the window")
+    checksums = record.get("integrity") or {}
+    if checksums.get("renewed"):
+        parts.append(f"checksums renewed for {len(checksums['accepted'])} paths")
+    if checksums.get("before"):
+        parts.append(f"CHECKSUMS LEFT TO YOU: {len(checksums['before'])} paths differed before the run")
     return f"{record['outcome']:<10} {', '.join(parts)}"
 
 
@@ -94,6 +102,8 @@ class CallbackModule(CallbackBase):
         self._ended[host] = time.monotonic()
         if phase in ("update", "go back"):
             self._records[host] = json.loads(result._result["stdout"])
+        if phase == "note" and host in self._records:
+            self._records[host]["integrity"] = json.loads(result._result["stdout"]).get("integrity")
         if phase:
             elapsed = self._ended[host] - self._begun[host]
             self._display.display(f"{elapsed:6.1f} s  {host}: {phase}")

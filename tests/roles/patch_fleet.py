@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests import suite_run
 from tests.roles.package_source import Key, Package, as_text, build_suite
+from tests.roles.role_run import harden
 from twin.machines import Lone
 from twin.play import ansible_environment
 
@@ -24,6 +26,7 @@ LOCK_CHANGES = (
     ("1.1", f"Fix {FIRST_CVE} in the lock."),
     ("1.0", f"Fix {OLD_CVE}."),
 )
+COVERED = ["/etc/ssh", "/usr/local", "/usr/share/doc", "/usr/share/stk"]
 # Replaces the file that a running service executes, and does not restart the service.
 DAEMON = """
 cp /usr/bin/sleep /usr/share/stk/sleeper.new
@@ -117,6 +120,26 @@ def prepare(node: Lone, tree: Path) -> None:
     assert versions(node) == {"stk-lock": "1.0", "stk-held": "1.0"}, placed.stdout + placed.stderr
 
 
+def install_aide(node: Lone) -> None:
+    """From Debian's sources, before `prepare` switches them off."""
+    apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -o Acquire::http::Proxy=http://172.30.20.10:3142"
+    installed = node.sudo(f"{apt} update && {apt} -y --no-install-recommends install aide", timeout=180)
+    assert installed.returncode == 0, installed.stdout[-500:] + installed.stderr
+
+
+def cover(node: Lone, work: Path) -> None:
+    """Checksums of what our packages touch, as the role integrity keeps them."""
+    harden(node, "integrity", integrity_paths=COVERED, integrity_record=str(work / "blank"))
+    made = node.sudo("for i in $(seq 50); do test -s /var/lib/aide/aide.db && exit; sleep 0.2; done; exit 1")
+    assert made.returncode == 0
+    assert differing(node) == 0
+
+
+def differing(node: Lone) -> int:
+    """AIDE's own word: 0 when the node is what its checksums say."""
+    return node.sudo("aide --config=/etc/aide/aide.conf --check", timeout=60).returncode
+
+
 def versions(node: Lone) -> dict[str, str]:
     """Our packages that are installed, whole or half-way."""
     shown = node.sudo("dpkg-query -W -f '${Package} ${Version}\\n' 'stk-*'").stdout
@@ -158,6 +181,16 @@ class Fleet:
         for node in (self.canary, self.second):
             assert node.sudo(f"ln -sfn {state} /srv/stk/current").returncode == 0
 
+    def renew_checksums(self) -> None:
+        """What an operator does on the canary who has looked at what differs."""
+        play = self.work / "renew.yml"
+        play.write_text(json.dumps([{"hosts": "canary", "gather_facts": False, "roles": ["integrity"]}]))
+        given: dict[str, Any] = {"integrity_renew": True, "integrity_paths": COVERED}
+        given["integrity_record"] = str(self.work / "integrity")
+        done = suite_run.play(self._inventory, str(play), "-e", json.dumps(given))
+        assert done.code == 0, done.output
+        assert differing(self.canary) == 0
+
     def play(self, playbook: str, *options: str, **variables: Any) -> Played:
         """Run the playbook over both nodes, one after the other, inside of the window."""
         given = {
@@ -165,6 +198,7 @@ class Fleet:
             "patching_timezone": "Etc/UTC",
             "patching_index_minutes": 0,
             "patching_evidence": str(self.evidence),
+            "integrity_record": str(self.work / "integrity"),
             "patch_batches": [1, "100%"],
             **variables,
         }

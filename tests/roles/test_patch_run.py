@@ -13,6 +13,9 @@ from tests.roles.patch_fleet import (
     SECOND_CVE,
     Fleet,
     build_sources,
+    cover,
+    differing,
+    install_aide,
     prepare,
     records,
     serve_over_http,
@@ -31,8 +34,10 @@ def fleet(tmp_path_factory):
     work = tmp_path_factory.mktemp("fleet")
     tree = build_sources(work)
     with lone("patch-canary") as canary, lone("patch-second") as second:
+        install_aide(canary)
         for node in (canary, second):
             prepare(node, tree)
+        cover(canary, work)
         yield Fleet(canary, second, work)
 
 
@@ -86,10 +91,23 @@ def test_a_forced_run_patches_one_after_the_other_and_leaves_evidence(fleet):
         assert [check["passed"] for check in record["checks"]] == [True, True]
         assert "patched" in played.line(name)
         assert "1 packages, 1 CVEs fixed, no reboot, forced: CVE-2026-0001" in played.line(name)
+    checksums = played.evidence["canary"]["integrity"]
+    assert (checksums["renewed"], checksums["before"], checksums["why"]) == (True, [], "")
+    assert {"/usr/share/stk/stk-lock", "/usr/share/doc/stk-lock/changelog"} <= set(checksums["accepted"])
+    assert differing(fleet.canary) == 0
+    assert recorded(fleet) == fleet.canary.sudo("sha256sum /var/lib/aide/aide.db").stdout.split()[0]
+    none = {"renewed": False, "why": "there is no database", "before": [], "accepted": []}
+    assert played.evidence["second"]["integrity"] == none
     on_node = json.loads(
         fleet.canary.sudo(f"cat /var/lib/stockade/patching/{records(fleet.canary)[-1]}").stdout
     )
     assert on_node == played.evidence["canary"]
+
+
+def recorded(fleet):
+    """The hash of the canary's database as this controller keeps it: nothing on the node can change it."""
+    machine = fleet.canary.sudo("cat /etc/machine-id").stdout.strip()
+    return (fleet.work / "integrity" / f"canary-{machine}").read_text().strip()
 
 
 def test_a_broken_update_stops_at_the_canary_and_is_repaired_by_the_next_run(fleet):
@@ -107,8 +125,17 @@ def test_a_broken_update_stops_at_the_canary_and_is_repaired_by_the_next_run(fle
     assert "untouched" in broken.line("second")
 
     fleet.serve("mended")
+    kept = recorded(fleet)
+    fleet.canary.sudo("install -m 0755 /bin/true /usr/local/bin/back")
     mended = fleet.play("patch", patching_holds=[HELD])
     assert mended.code == 0, mended.output
+    # Neither a back door nor what a failed run left is accepted because an update came after it.
+    checksums = mended.evidence["canary"]["integrity"]
+    assert (checksums["renewed"], checksums["accepted"]) == (False, [])
+    assert {"/usr/local/bin/back", "/usr/share/stk/stk-lock"} <= set(checksums["before"])
+    assert "integrity_renew=true" in checksums["why"]
+    assert "CHECKSUMS LEFT TO YOU" in mended.line("canary")
+    assert (recorded(fleet), differing(fleet.canary) > 0) == (kept, True)
     assert fleet.canary.sudo("dpkg --audit").stdout == ""
     for name, node in (("canary", fleet.canary), ("second", fleet.second)):
         assert versions(node)["stk-lock"] == "1.3", name
@@ -131,14 +158,28 @@ def test_a_failing_health_hook_stops_the_run_and_the_evidence_says_so(fleet):
 def test_an_update_under_a_running_service_reboots_for_the_recorded_reason(fleet):
     for node in (fleet.canary, fleet.second):
         node.sudo("dpkg -i /srv/stk/old/stk-daemon*.deb")
+    fleet.canary.sudo("rm /usr/local/bin/back")
+    fleet.renew_checksums()
     fleet.serve("restart")
     played = fleet.play("patch", "--limit", "canary", patching_holds=[HELD])
     assert played.code == 0, played.output
+    assert "/usr/share/stk/stk-daemon" in played.evidence["canary"]["integrity"]["accepted"]
+    assert differing(fleet.canary) == 0
     reboot = played.evidence["canary"]["reboot"]
     assert reboot["causes"] == ["replaced code is still running: stk-daemon.service"]
     assert (reboot["done"], reboot["cured"]) == (True, True)
     assert fleet.canary.sudo("systemctl is-active stk-daemon").stdout.strip() == "active"
     assert "rebooted: replaced code is still running: stk-daemon.service" in played.line("canary")
+
+
+def test_a_database_that_somebody_exchanged_stops_the_run_before_it_touches_anything(fleet):
+    fleet.canary.sudo("cp /var/lib/aide/aide.db /root/; echo >> /var/lib/aide/aide.db")
+    before = records(fleet.canary), records(fleet.second)
+    refused = fleet.play("patch", patching_holds=[HELD])
+    assert refused.code != 0
+    assert "/var/lib/aide/aide.db is" in refused.output and "recorded was" in refused.output
+    assert (records(fleet.canary), records(fleet.second)) == before
+    fleet.canary.sudo("mv /root/aide.db /var/lib/aide/aide.db")
 
 
 def test_a_run_is_taken_back_by_version_and_stays_back(fleet):

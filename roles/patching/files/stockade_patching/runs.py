@@ -117,11 +117,18 @@ def verify(run: str, configuration: Configuration) -> Record:
     return record
 
 
-def note(run: str, configuration: Configuration, text: str, passed: bool) -> Record:
-    """Add what the controller saw (a hook, a login, a stop) to the record; begins it if need be."""
+def note(
+    run: str, configuration: Configuration, text: str, passed: bool, integrity: Record | None = None
+) -> Record:
+    """Add what the controller saw (a hook, a login, a stop) to the record; begins it if need be.
+
+    `integrity`: whether the checksums were renewed, for which paths, and what differed before the run.
+    """
     exists = records.path(run).exists()
     record = records.read(run) if exists else records.begin(run, "playbook", "none", configuration, "")
     record["checks"].append({"what": text, "passed": passed})
+    if integrity is not None:
+        record["integrity"] = integrity
     if not passed:
         record["outcome"], record["problem"] = "failed", record["problem"] or text
     return records.close(record, configuration)
