@@ -166,6 +166,9 @@ MAKING: tuple[str, ...] = (
     *("config:PutRetentionConfiguration", "guardduty:CreateIPSet", "guardduty:CreateThreatIntelSet"),
     *("guardduty:CreatePublishingDestination", "route53resolver:CreateResolverQueryLogConfig"),
     *("ssm:CreateMaintenanceWindow", "ssm:CreatePatchBaseline"),
+    # Whoever has flow, DNS or firewall logs delivered is asked for these (CloudWatch Logs User Guide, "Enable
+    # logging from AWS services"); none of them names a resource.
+    *("logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:PutResourcePolicy"),
 )
 # Services whose resources carry account and region in their ARN, with the verbs of provisioning beside those.
 PROVISIONED: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -243,7 +246,7 @@ def provisioning(place: Place) -> list[Statement]:
             (place.iam(f"instance-profile/{path}"),),
         ),
         Statement(
-            "KeysThroughServices",
+            "KeysByServices",
             "Allow",
             ["kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"],
             (place.arn("kms", "key/*"),),
@@ -255,7 +258,7 @@ def provisioning(place: Place) -> list[Statement]:
         ),
         Statement("PassRoles", "Allow", ["iam:PassRole"], roles, condition=_to_services(PASSED_TO)),
         Statement(
-            "ServiceLinkedRoles",
+            "LinkedRoles",
             "Allow",
             ["iam:CreateServiceLinkedRole"],
             (place.iam("role/aws-service-role/*"),),
