@@ -14,7 +14,7 @@ from typing import NamedTuple
 from fault import Fault
 from twin.ledger import Ledger
 
-TOOLS = ("mke2fs", "sfdisk", "mkfs.vfat", "mcopy", "mmd")
+TOOLS = ("mke2fs", "debugfs", "sfdisk", "mkfs.vfat", "mcopy", "mmd")
 MIB = 1 << 20
 
 
@@ -112,6 +112,8 @@ def _file_systems(starts: dict[Part, int], image: Path) -> Sequence[str]:
         lines += [
             *([f"chmod {part.mode} {where}"] if part.point else []),
             f"mke2fs -q -t ext4 -L {part.label} -d {where} -E {at} disk {part.size}M",
+            # What mke2fs copies is what lies in the directory, not its mode.
+            f"debugfs -w -R 'set_inode_field <2> mode 04{part.mode:0>4}' 'disk?offset={starts[part] * MIB}'",
             *([f"mount -t tmpfs -o mode={part.mode} tmpfs {where}"] if part.point else []),
         ]
     return lines
