@@ -22,6 +22,7 @@ except ImportError:  # on the node, where the files lie side by side
     import stockade_accounts as accounts
     import stockade_files as files
 
+SYSCTL, SYSCTL_FILE = "sysctl_set", "/etc/sysctl.d/99-zz-stockade.conf"  # who changes them, and where
 FIREWALL_RULES = "/etc/stockade/firewall.nft"
 FIREWALL_LOADER = "/usr/local/sbin/stockade-firewall"
 # What decides whether somebody gets in and becomes root. Host keys and password hashes stay out of it.
@@ -280,6 +281,10 @@ class Generations:
             files.run(["nft", "-f", FIREWALL_RULES])
         if any(p.startswith("/etc/sysctl") for p in paths):
             restore_sysctl(about["sysctl"], sysctls)
+            files.run(["sysctl", "--system"])
+        elif about["concern"] == SYSCTL:
+            # The file said so before, and the node did not: what it did is what let people in.
+            restore_sysctl(about["sysctl"], sysctl_keys(SYSCTL_FILE))
         reload_ssh(any(p.startswith(("/etc/ssh/", "/etc/ssl/", "/etc/systemd/")) for p in paths))
         # Last, because it takes a slow disk minutes and lets nobody in.
         if any(p.startswith(("/etc/default/grub", "/etc/grub.d")) for p in paths):
@@ -312,9 +317,20 @@ def sysctl_keys(path):
 
 
 def restore_sysctl(before, keys):
-    """Give `keys` their running values of `before` (`sysctl -a`) back; then what the files say wins."""
-    values = dict(line.split(" = ", 1) for line in before.splitlines() if " = " in line)
-    for name, value in values.items():
-        if any(fnmatch.fnmatchcase(name, key) for key in keys):
-            files.run(["sysctl", "-q", "-w", f"{name}={value}"])
-    files.run(["sysctl", "--system"])
+    """Give `keys` their running values of `before` (`sysctl -a`) back, those that differ in one call."""
+    for _ in range(2):  # forwarding, where it changes, resets what was set before it
+        now = running_values(files.run(["sysctl", "-a"])[1])
+        wrong = [
+            f"{name}={value}"
+            for name, value in running_values(before).items()
+            if now.get(name) != value and any(fnmatch.fnmatchcase(name, key) for key in keys)
+        ]
+        if not wrong:
+            return
+        # One that the kernel refuses keeps no other from its value.
+        files.run(["sysctl", "-q", "--ignore", "-w", *wrong])
+
+
+def running_values(shown):
+    """What `sysctl -a` shows, as {parameter: value}."""
+    return dict(line.split(" = ", 1) for line in shown.splitlines() if " = " in line)

@@ -6,13 +6,14 @@ One real node, hardened once; each test goes on from where the one before has le
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.roles.lockout import run
+from tests.roles.lockout import judge, run
 from tests.roles.lockout.controllers import (
     LIMITS,
     controller,
@@ -89,6 +90,43 @@ def test_rules_in_the_wrong_order_are_reverted_by_the_node_itself(node, old, new
     assert "a new login with sudo failed" in said
     event = run.look(node)["event"]
     assert (event["event"], event["concern"]) == ("reverted", "closing")
+
+
+@pytest.mark.parametrize("stated", [False, True], ids=["new-file", "same-file"])
+def test_a_kernel_parameter_that_cuts_the_node_off_is_reverted_by_the_node_itself(node, stated):
+    """Packets that live for one hop; also when the file said so all along and only the kernel did not."""
+    hop: dict[str, Any] = {"kernel_extra": {"net.ipv4.ip_default_ttl": 1}, "kernel_sysctl": {}}
+    if stated:
+        harden(node, "kernel", kernel_extra={"net.ipv4.ip_default_ttl": 64}, kernel_sysctl={})
+        node.sudo("sed -i 's/ip_default_ttl = 64/ip_default_ttl = 1/' /etc/sysctl.d/99-zz-stockade.conf")
+    outcome = run_roles(node, "kernel", **hop, **LIMITS)
+    assert outcome.code != 0, outcome.output
+    wait_until(lambda: run.look(node, 40)["event"]["concern"] == "sysctl_set", 30, "the record of the revert")
+    event = run.look(node)["event"]
+    assert (event["event"], event["concern"]) == ("reverted", "sysctl_set")
+    assert node.sudo("sysctl -n net.ipv4.ip_default_ttl").stdout.strip() == "64"
+    stays = "1" if stated else ""
+    kept = node.sudo("sed -n 's/^net.ipv4.ip_default_ttl = //p' /etc/sysctl.d/99-zz-stockade.conf")
+    assert kept.stdout.strip() == stays
+    node.sudo("rm -f /etc/sysctl.d/99-zz-stockade.conf")
+
+
+@pytest.mark.parametrize("seconds", [86400, -86400], ids=["ahead", "behind"])
+def test_a_node_whose_clock_is_wrong_by_a_day_is_left_alone(node, seconds):
+    """Before anything is changed: its certificates, signatures and records would all be of another day."""
+    before = run.look(node)
+    node.sudo(f"echo '{SKEWED.format(seconds=seconds)}' > {SITE}")
+    arguments = ("-i", str(node.inventory_file), "playbooks/harden.yml")
+    try:
+        code, said = run.ansible(node, "playbook", *arguments, ANSIBLE_STRATEGY="linear")
+    finally:
+        node.sudo(f"rm {SITE}")
+    assert code != 0
+    off = re.search(
+        r"the node's clock is (\d+) s off; signatures and logs need one time", " ".join(said.split())
+    )
+    assert off and abs(int(off[1]) - 86400) < 60, said
+    assert judge.differences(before, run.look(node)) == []
 
 
 def test_the_watch_stands_in_for_a_timer_that_was_lost_and_a_clock_that_fell_back(node):

@@ -70,6 +70,20 @@ SCENES = (
     ),
     (
         "scenes",
+        "a_kernel_parameter_that_cuts_the_node_off_is_reverted_by_the_node_itself",
+        2,
+        "packets live for one hop, by a new file or by a file that nobody had applied",
+        TIMER,
+    ),
+    (
+        "scenes",
+        "a_node_whose_clock_is_wrong_by_a_day_is_left_alone",
+        2,
+        "the node's clock is a day ahead, a day behind",
+        "refused, nothing changed",
+    ),
+    (
+        "scenes",
         "the_watch_stands_in_for_a_timer_that_was_lost_and_a_clock_that_fell_back",
         1,
         "ssh is closed, and the timer, Python and a day of the clock are lost",
