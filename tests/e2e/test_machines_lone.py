@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import psutil
 import pytest
 
 from tests.conftest import require_nodes
-from twin.machines import Lone, nodes
+from twin.machines import Lone, lone, nodes
+from twin.machines.services import RELAY
 
 
 def test_only_the_intended_places_reach_it(lone_node_module: Lone) -> None:
@@ -67,3 +69,17 @@ def test_a_machine_that_cannot_boot_nodes_skips_with_the_reason_and_fails_in_ci(
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match="CI must be able to boot nodes"):
         require_nodes()
+
+
+def test_the_relay_that_served_packages_is_gone_with_its_node() -> None:
+    """At its first request it becomes another program, and still has to be known as ours."""
+    require_nodes()
+    with lone("relay") as node:
+        proxy = "http://172.30.20.10:3142/acng-report.html"
+        said = node.sudo(f'python3 -c "import urllib.request as u; u.urlopen(\\"{proxy}\\")"').stderr
+        assert not said or "HTTP Error" in said, said
+        relay = node.machines.ledger.running("package relay")
+        assert relay is not None
+        assert str(RELAY) in relay.cmdline()
+    # Its parent is this test, which has not asked how it ended.
+    assert not relay.is_running() or relay.status() == psutil.STATUS_ZOMBIE

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from fault import Fault
-from twin.ledger import Ledger
+from twin.ledger import TOKEN, Ledger
 from twin.machines import collector, image
 from twin.machines.wires import Wires, served_addresses
 from twin.sweeping import holding
@@ -36,6 +36,8 @@ def start(ledger: Ledger, region: Mapping[str, Any], wires: Wires, root: Path) -
         pid, port = _package_cache(ledger)
         command = ["nsenter", f"--net=/run/netns/{namespace}", "systemd-socket-activate"]
         command += ["-l", f"{proxy['address']}:{proxy['port']}"]
+        # At the first request it clears its environment, and without the token no sweep would know it.
+        command += ["-E", TOKEN]
         # The cache's own namespace, for that is where its loopback is.
         command += ["nsenter", f"--net=/proc/{pid}/ns/net", str(RELAY), f"127.0.0.1:{port}"]
         ledger.spawn("package relay", command, log=ledger.home / "package-relay.log", grace=0)
