@@ -6,14 +6,13 @@ One real node, hardened once; each test goes on from where the one before has le
 from __future__ import annotations
 
 import json
-import re
 import time
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.roles.lockout import judge, run
+from tests.roles.lockout import run
 from tests.roles.lockout.controllers import (
     LIMITS,
     controller,
@@ -109,24 +108,6 @@ def test_a_kernel_parameter_that_cuts_the_node_off_is_reverted_by_the_node_itsel
     kept = node.sudo("sed -n 's/^net.ipv4.ip_default_ttl = //p' /etc/sysctl.d/99-zz-stockade.conf")
     assert kept.stdout.strip() == stays
     node.sudo("rm -f /etc/sysctl.d/99-zz-stockade.conf")
-
-
-@pytest.mark.parametrize("seconds", [86400, -86400], ids=["ahead", "behind"])
-def test_a_node_whose_clock_is_wrong_by_a_day_is_left_alone(node, seconds):
-    """Before anything is changed: its certificates, signatures and records would all be of another day."""
-    before = run.look(node)
-    node.sudo(f"echo '{SKEWED.format(seconds=seconds)}' > {SITE}")
-    arguments = ("-i", str(node.inventory_file), "playbooks/harden.yml")
-    try:
-        code, said = run.ansible(node, "playbook", *arguments, ANSIBLE_STRATEGY="linear")
-    finally:
-        node.sudo(f"rm {SITE}")
-    assert code != 0
-    off = re.search(
-        r"the node's clock is (\d+) s off; signatures and logs need one time", " ".join(said.split())
-    )
-    assert off and abs(int(off[1]) - 86400) < 60, said
-    assert judge.differences(before, run.look(node)) == []
 
 
 def test_the_watch_stands_in_for_a_timer_that_was_lost_and_a_clock_that_fell_back(node):

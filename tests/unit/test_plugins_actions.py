@@ -61,6 +61,8 @@ def test_a_good_node_is_fit():
         ({"dpkg_free": False}, {}, "dpkg is locked"),
         ({"first_boot_over": False}, {}, "cloud-init is still running"),
         ({"clock": 1_800_000_090.0}, {}, "clock is 90 s off"),
+        ({"clock": 1_800_086_400.0}, {}, "clock is 86400 s off"),
+        ({"clock": 1_799_913_600.0}, {}, "clock is 86400 s off"),
         ({}, {"automation": []}, "login admin would be in none of the groups"),
         ({}, {"allow_groups": ["others"]}, "login admin would be in none of the groups"),
         ({}, {"login": "root", "people": ["root"]}, "connect as the image's own account"),

@@ -77,13 +77,6 @@ SCENES = (
     ),
     (
         "scenes",
-        "a_node_whose_clock_is_wrong_by_a_day_is_left_alone",
-        2,
-        "the node's clock is a day ahead, a day behind",
-        "refused, nothing changed",
-    ),
-    (
-        "scenes",
         "the_watch_stands_in_for_a_timer_that_was_lost_and_a_clock_that_fell_back",
         1,
         "ssh is closed, and the timer, Python and a day of the clock are lost",
