@@ -171,7 +171,8 @@ def test_names_stay_when_a_role_is_added(loaded):
         "instance_type": "m7i.large",
     }
     data["firewall"][0]["to"].append("newcomer")
-    for index in (1, 2):
+    # What every role needs: packages, time, and the collector of journals.
+    for index in (1, 2, 3):
         data["firewall"][index]["from"].append("newcomer")
     try:
         more = Region(settings.parse(data))
