@@ -18,7 +18,6 @@ from detection.services import DetectionServices, DetectionServicesArgs
 from detection.trail import Trail, TrailArgs
 from detection.watch import Watch, WatchArgs
 from edge.component import Edge, EdgeArgs
-from edge.firewall import log_group_pattern
 from fault import Fault
 from iam import switches
 from iam.account import AccountBaseline
@@ -72,7 +71,7 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
     account, region, logs = config.account, config.region, f"/stockade/{stack}"
     # VPN tunnels log under a prefix that AWS asks for; see network/vpn.py.
     vended, of_sns = f"/aws/vendedlogs{logs}/*", f"sns/{region}/{account}/{stack}-*"
-    patterns = (f"{logs}/*", vended, of_sns, log_group_pattern(stack))
+    patterns = (f"{logs}/*", vended, of_sns)
     keys = Keys("keys", KeysArgs(account, region, stack, patterns), ours)
     network = Network("network", NetworkArgs(config, intent, keys.logs.arn, logs), ours)
     AccountBaseline("account", ours)
@@ -149,7 +148,6 @@ def build(config: Settings, intent: Intent, stack: str) -> None:
             },
             # The policy's own output: Elastic Load Balancing tries to write when its logs are switched on.
             log_bucket=storage.delivery.log_target,
-            log_key_arn=keys.logs.arn,
         ),
         ours,
     )

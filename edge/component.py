@@ -42,7 +42,6 @@ class EdgeArgs:
     security_groups: Mapping[str, pulumi.Output[str]]
     instances: Mapping[str, Mapping[str, pulumi.Output[str]]]
     log_bucket: pulumi.Output[str]
-    log_key_arn: pulumi.Output[str]
     day: date = field(default_factory=today)
 
 
@@ -93,7 +92,6 @@ class Edge(pulumi.ComponentResource):
             "ports": ports_of(self._args.intent, key),
             "target_groups": {target[0]: {"arn": made.targets.arn, "port": target[1]}},
             "web_acl": {"arn": firewall.acl.arn, "name": firewall.acl_name},
-            "log_group": firewall.log_group.name,
             "log_bucket": self._args.log_bucket,
             "sources": stated.sources,
             "hostile": {
@@ -144,8 +142,7 @@ class Edge(pulumi.ComponentResource):
                 uploads=stated.uploads,
                 stack=args.stack,
                 prefix=self._prefix,
-                log_key_arn=args.log_key_arn,
-                log_days=args.settings.retention.access_logs_days,
+                log_bucket=args.log_bucket,
             ),
             self._child,
         )

@@ -53,7 +53,7 @@ MOST_IP_SETS = 100  # in a region
 MOST_ADDRESSES = 10_000  # in an IP set
 INSPECTED_BYTES = 8192  # of a body, and of all headers, in front of an application load balancer
 WIDEST = {4: 1, 6: 1}  # prefix length of the widest range an IP set takes
-# CloudWatch Logs groups for the firewall's log need this prefix ("Logging AWS WAF web ACL traffic").
+# What takes the firewall's log needs a name that begins so ("Logging AWS WAF web ACL traffic").
 LOG_PREFIX = "aws-waf-logs-"
 
 # After the User Guide for Application Load Balancers, "Quotas"; from memory as well.

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import cloudwatch
 
-from edge.facts import LOG_PREFIX
 from edge.rules import Admission, default_action, rules, visibility
 from edge.sources import Network, of_version
 from edge.waf import IpSet, WebAcl, WebAclAssociation, WebAclLoggingConfiguration
@@ -17,16 +15,6 @@ from tagging import tags
 FAMILIES = (4, 6)
 # Whoever reads the log must not get what a session or an account is opened with.
 REDACTED_HEADERS = ("authorization", "cookie")
-
-
-def log_group_name(stack: str, load_balancer: str) -> str:
-    """AWS asks for its prefix; the rest says whose it is."""
-    return f"{LOG_PREFIX}stockade-{stack}-{load_balancer}"
-
-
-def log_group_pattern(stack: str) -> str:
-    """Every such group of a stack, for the policy of the key that encrypts them."""
-    return log_group_name(stack, "*")
 
 
 def ip_set(
@@ -51,7 +39,8 @@ class WebFirewallArgs:
     """What it stands in front of and whom it admits.
 
     `customers`: bound sources by customer, None when everybody is admitted. `hostile`: the region's sets of
-    blocked ranges. `prefix`: what every name in this stack begins with.
+    blocked ranges. `prefix`: what every name in this stack begins with. `log_bucket`: takes AWS WAF's logs,
+    once its policy lets them, and is copied into the locked archive.
     """
 
     load_balancer_arn: pulumi.Output[str]
@@ -61,8 +50,7 @@ class WebFirewallArgs:
     uploads: bool
     stack: str
     prefix: str
-    log_key_arn: pulumi.Output[str]
-    log_days: int
+    log_bucket: pulumi.Output[str]
 
 
 class WebFirewall(pulumi.ComponentResource):
@@ -70,14 +58,13 @@ class WebFirewall(pulumi.ComponentResource):
 
     acl: WebAcl
     acl_name: str
-    log_group: cloudwatch.LogGroup
 
     def __init__(self, name: str, args: WebFirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("stockade:edge:WebFirewall", name, {}, opts)
         self._args, self._child = args, pulumi.ResourceOptions(parent=self)
         self.acl_name = f"{args.prefix}-{name}"
         self.acl = self._acl(name)
-        self.log_group = self._log(name)
+        self._log(name)
         WebAclAssociation(
             name, {"webAclArn": self.acl.arn, "resourceArn": args.load_balancer_arn}, self._child
         )
@@ -120,22 +107,15 @@ class WebFirewall(pulumi.ComponentResource):
             for customer, networks in self._args.customers.items()
         }
 
-    def _log(self, name: str) -> cloudwatch.LogGroup:
-        group = cloudwatch.LogGroup(
-            f"{name}-waf",
-            name=log_group_name(self._args.stack, name),
-            kms_key_id=self._args.log_key_arn,
-            retention_in_days=self._args.log_days,
-            tags=tags(f"{name}-waf"),
-            opts=self._child,
-        )
+    def _log(self, name: str) -> None:
+        # A web ACL logs to one place. The bucket, since its objects end in the locked archive and a log group
+        # is as long-lived as whoever may shorten its retention; alarms read AWS WAF's own metrics.
         WebAclLoggingConfiguration(
             name,
             {
                 "resourceArn": self.acl.arn,
-                "logDestinationConfigs": [group.arn],
+                "logDestinationConfigs": [pulumi.Output.concat("arn:aws:s3:::", self._args.log_bucket)],
                 "redactedFields": [{"singleHeader": {"name": header}} for header in REDACTED_HEADERS],
             },
             self._child,
         )
-        return group

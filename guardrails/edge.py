@@ -23,7 +23,9 @@ HARDENED = {
     "accessLogs.enabled": True,
     "connectionLogs.enabled": True,
 }
-LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+BUCKET = "aws:s3/bucket:Bucket"
+BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
+REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 REDACTED = frozenset({"authorization", "cookie"})
 
 
@@ -152,7 +154,7 @@ def _toothless(rule: Mapping[str, Any]) -> Iterator[str]:
 
 
 def firewalls_log(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Finding]:
-    """Each web ACL logs, without what a session or an account is opened with."""
+    """Each web ACL logs into the locked archive, without what a session or an account is opened with."""
     logs = list(of_type(resources, LOGGING))
     for acl in of_type(resources, ACL):
         mine = [log for log in logs if acl["urn"] in log.get("depends", {}).get("resourceArn", [])]
@@ -168,12 +170,40 @@ def firewalls_log(resources: Sequence[Planned], _bounds: Bounds) -> Iterator[Fin
                     f"the log shows {', '.join(sorted(missing))}",
                     "redact these headers",
                 )
-            for group in of_type(resources, LOG_GROUP):
-                name = str(group["inputs"].get("name", ""))
-                written = group["urn"] in log.get("depends", {}).get("logDestinationConfigs", [])
-                if written and not name.startswith(LOG_PREFIX):
-                    problem = f"AWS refuses the log group {name or 'without a name'}"
-                    yield Finding("firewall-logged", log["urn"], problem, f"name it {LOG_PREFIX}…")
+            for problem, fix in _lost(log, resources):
+                yield Finding("firewall-logged", log["urn"], problem, fix)
+
+
+def _lost(log: Planned, resources: Sequence[Planned]) -> Iterator[tuple[str, str]]:
+    """Why what is logged does not end in the locked archive, and what would help."""
+    asked = set(log.get("depends", {}).get("logDestinationConfigs", []))
+    buckets = {
+        urn
+        for policy in of_type(resources, BUCKET_POLICY)
+        if policy["urn"] in asked
+        for urn in policy.get("depends", {}).get("bucket", [])
+    }
+    into = [bucket for bucket in of_type(resources, BUCKET) if bucket["urn"] in buckets]
+    if not into:
+        yield "it logs to none of our buckets", "log to the delivery bucket, after its policy"
+    locked = {
+        f"arn:aws:s3:::{bucket['inputs'].get('bucket')}"
+        for bucket in of_type(resources, BUCKET)
+        if bucket["inputs"].get("objectLockEnabled") is True
+    }
+    for bucket in into:
+        name = str(bucket["inputs"].get("bucket", ""))
+        if not name.startswith(LOG_PREFIX):
+            yield f"AWS refuses the bucket {name or 'without a name'}", f"name it {LOG_PREFIX}…"
+        copied = {
+            at(rule, "destination.bucket")
+            for copy in of_type(resources, REPLICATION)
+            if bucket["urn"] in copy.get("depends", {}).get("bucket", [])
+            for rule in listed(copy["inputs"].get("rules"))
+            if rule.get("status") == "Enabled" and not at(rule, "filter.prefix")
+        }
+        if not copied & locked:
+            yield f"nothing copies all of {name} into a locked bucket", "copy it into the archive"
 
 
 def _facing(resources: Sequence[Planned]) -> Iterator[Planned]:

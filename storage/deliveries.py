@@ -21,8 +21,9 @@ READ = "read 2026-11"
 class Delivery:
     """One delivering service: its prefix in the bucket, its principal, and what it acts for.
 
-    `source` None: the service names no source, the path bounds it. `acl` True: it sends the canned ACL
-    `bucket-owner-full-control` with each object, so the policy can insist on it.
+    `prefix` empty: it writes at the top, under `AWSLogs/`. `source` None: the service names no source, the
+    path bounds it. `acl` True: it sends the canned ACL `bucket-owner-full-control` with each object, so the
+    policy can insist on it.
     """
 
     prefix: str
@@ -46,7 +47,15 @@ DELIVERIES: Mapping[str, Delivery] = {
     ),
     "flow_logs": Delivery("flow-logs", _VENDOR, _VENDED, _VENDED_LOGS, acl=True),
     "dns": Delivery("dns", _VENDOR, _VENDED, _VENDED_LOGS, acl=True),
-    "waf": Delivery("waf", _VENDOR, _VENDED, _VENDED_LOGS, acl=True),
+    # The one without a prefix: the ARN that a web ACL logs to is the bucket's own.
+    "waf": Delivery(
+        "",
+        _VENDOR,
+        _VENDED,
+        "AWS WAF Developer Guide, 'Sending web ACL traffic logs to an Amazon S3 bucket': SSE-S3 or a key of"
+        f" ours, not one that AWS manages; the bucket's name begins with aws-waf-logs- ({READ})",
+        acl=True,
+    ),
     "config": Delivery(
         "config",
         "config.amazonaws.com",
@@ -59,7 +68,8 @@ DELIVERIES: Mapping[str, Delivery] = {
 
 def path(service: str, account: str) -> str:
     """The keys under which a service of `DELIVERIES` writes for an account, as a pattern."""
-    return f"{DELIVERIES[service].prefix}/AWSLogs/{account}/*"
+    prefix = DELIVERIES[service].prefix
+    return f"{prefix}/AWSLogs/{account}/*" if prefix else f"AWSLogs/{account}/*"
 
 
 def delivery_bucket(bucket: str, account: str, region: str) -> Document:

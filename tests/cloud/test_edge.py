@@ -5,6 +5,7 @@ M18, M23-M27.
 from __future__ import annotations
 
 import fnmatch
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import collapse_addresses, ip_network
@@ -23,6 +24,8 @@ Listeners = list[dict[str, Any]]
 STRONG_KEYS = {"EC_secp384r1", "EC_secp521r1", "RSA_3072", "RSA_4096"}
 # Time enough to notice that a renewal failed: ACM renews 60 days before the end.
 LEAST_DAYS_LEFT = 30
+# CERT-In, directions of 28 April 2022, (iv): logs are kept for a rolling 180 days, within India.
+LEAST_DAYS_KEPT = 180
 FAMILIES = {
     "AWSManagedRulesAmazonIpReputationList",
     "AWSManagedRulesKnownBadInputsRuleSet",
@@ -268,12 +271,54 @@ def test_each_judged_request_is_logged_without_credentials(
     found = aws.read("wafv2", "get_logging_configuration", ResourceArn=web_acl["ARN"], absent=absent)
     assert found, "it does not log"
     stated = found["LoggingConfiguration"]
-    ours = f"arn:aws:logs:{region['region']}:{region['account']}:log-group:aws-waf-logs-"
-    elsewhere = [arn for arn in stated["LogDestinationConfigs"] if not arn.startswith(ours)]
-    assert not elsewhere, f"it logs to {', '.join(elsewhere)}"
     assert not stated.get("LoggingFilter"), "a filter drops records"
     redacted = {field.get("SingleHeader", {}).get("Name") for field in stated.get("RedactedFields", [])}
     assert {"authorization", "cookie"} <= redacted, "credentials are in the log"
+    ours = f"arn:aws:s3:::{region['buckets']['delivery']['name']}"
+    elsewhere = [arn for arn in stated["LogDestinationConfigs"] if arn != ours]
+    assert not elsewhere, f"it logs to {', '.join(elsewhere)}, not to the region's bucket of deliveries"
+    assert _delivers(aws, ours, region["account"]), "the bucket's policy keeps AWS WAF's log out"
+    assert _locked_copy(aws, region), "what it logs does not end in the locked archive"
+
+
+def _delivers(aws: Account, bucket: str, account: str) -> bool:
+    """Whether log delivery, for this account only, may write where AWS WAF does; else it stays silent."""
+    policy = json.loads(aws.need("s3", "get_bucket_policy", Bucket=bucket.rpartition(":")[2])["Policy"])
+    written = f"{bucket}/AWSLogs/{account}/WAFLogs/x"
+    return any(
+        statement["Effect"] == "Allow"
+        and isinstance(statement.get("Principal"), dict)
+        and "delivery.logs.amazonaws.com" in _words(statement["Principal"].get("Service"))
+        and "s3:PutObject" in _words(statement["Action"])
+        and any(fnmatch.fnmatchcase(written, found) for found in _words(statement["Resource"]))
+        and account in _words(statement.get("Condition", {}).get("StringEquals", {}).get("aws:SourceAccount"))
+        for statement in policy["Statement"]
+    )
+
+
+def _locked_copy(aws: Account, region: Region) -> bool:
+    """Whether every object of the bucket is copied into the archive, and kept there LEAST_DAYS_KEPT."""
+    source, archive = (region["buckets"][purpose]["name"] for purpose in ("delivery", "archive"))
+    absent = ("ReplicationConfigurationNotFoundError",)
+    found = aws.read("s3", "get_bucket_replication", absent=absent, Bucket=source) or {}
+    rules = found.get("ReplicationConfiguration", {}).get("Rules", [])
+    whole = [
+        rule for rule in rules if rule["Status"] == "Enabled" and not rule.get("Filter", {}).get("Prefix")
+    ]
+    unlocked = ("ObjectLockConfigurationNotFoundError", "ObjectLockConfigurationNotFound")
+    lock = aws.read("s3", "get_object_lock_configuration", absent=unlocked, Bucket=archive) or {}
+    kept = lock.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention", {})
+    days = kept.get("Days") or 365 * int(kept.get("Years") or 0)
+    place = aws.need("s3", "get_bucket_location", Bucket=archive).get("LocationConstraint") or "us-east-1"
+    return (
+        any(rule["Destination"]["Bucket"] == f"arn:aws:s3:::{archive}" for rule in whole)
+        and days >= LEAST_DAYS_KEPT
+        and place == region["region"]
+    )
+
+
+def _words(value: Any) -> list[str]:
+    return list(value) if isinstance(value, list) else [value] if value else []
 
 
 @pytest.mark.control("STK-EDG-015")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import Any
@@ -106,11 +107,18 @@ def test_logs_go_where_they_may(run: Run, stack: str) -> None:
             "bucket": run.outputs["region"]["buckets"]["delivery"]["name"],
             "prefix": "load-balancers",
         }
-    group = run.of("aws:cloudwatch/logGroup:LogGroup")["front-waf"]["inputs"]
-    assert group["name"] == f"aws-waf-logs-stockade-{stack}-front"
-    assert group["kmsKeyId"] and group["retentionInDays"]
-    policy = run.of("aws:kms/key:Key")["logs"]["inputs"]["policy"]
-    assert f"log-group:aws-waf-logs-stockade-{stack}-*" in policy
+    delivery = run.outputs["region"]["buckets"]["delivery"]["name"]
+    assert delivery.startswith(f"aws-waf-logs-stockade-{stack}-")
+    log = run.of("aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration")["front"]
+    assert log["inputs"]["logDestinationConfigs"] == [f"arn:aws:s3:::{delivery}"]
+    # Only once the bucket's policy lets the delivery in: AWS would write one of its own otherwise.
+    policy = run.of("aws:s3/bucketPolicy:BucketPolicy")["delivery"]
+    assert log["depends"]["logDestinationConfigs"] == [policy["urn"]]
+    account = run.outputs["region"]["account"]
+    statements = {s["Sid"]: s for s in json.loads(policy["inputs"]["policy"])["Statement"]}
+    assert statements["WafDeliver"]["Resource"] == [f"arn:aws:s3:::{delivery}/AWSLogs/{account}/*"]
+    assert statements["WafDeliver"]["Principal"] == {"Service": ["delivery.logs.amazonaws.com"]}
+    assert statements["WafDeliver"]["Condition"]["StringEquals"]["aws:SourceAccount"] == account
 
 
 def test_shield_advanced_is_made_only_when_asked_for() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -176,6 +177,30 @@ def test_logs_go_to_a_log_group_of_the_right_name_that_exists(aws: Clients, waf:
     put("aws-waf-logs-unit")
     kept = waf.get_logging_configuration(ResourceArn=acl)["LoggingConfiguration"]
     assert kept["LogDestinationConfigs"] == [f"{logs}aws-waf-logs-unit"]
+
+
+def test_logs_go_to_a_bucket_only_when_its_policy_lets_them_in(aws: Clients, waf: Any) -> None:
+    acl, s3, name = web_acl(waf)["ARN"], aws.client("s3"), f"aws-waf-logs-unit-{ACCOUNT}"
+    config = {"ResourceArn": acl, "LogDestinationConfigs": [f"arn:aws:s3:::{name}"]}
+    with pytest.raises(ClientError) as absent:
+        waf.put_logging_configuration(LoggingConfiguration=config)
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    with pytest.raises(ClientError) as shut:
+        waf.put_logging_configuration(LoggingConfiguration=config)
+    assert {code(absent), code(shut)} == {"WAFLogDestinationPermissionIssueException"}
+    statements = [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "delivery.logs.amazonaws.com"},
+            "Action": action,
+            "Resource": f"arn:aws:s3:::{name}{path}",
+        }
+        for action, path in (("s3:PutObject", f"/AWSLogs/{ACCOUNT}/*"), ("s3:GetBucketAcl", ""))
+    ]
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
+    waf.put_logging_configuration(LoggingConfiguration=config)
+    kept = waf.get_logging_configuration(ResourceArn=acl)["LoggingConfiguration"]
+    assert kept["LogDestinationConfigs"] == config["LogDestinationConfigs"]
 
 
 def test_shield_advanced_protects_nothing_without_its_subscription(aws: Clients, balancer: str) -> None:

@@ -21,7 +21,6 @@ from edge.facts import (
     TLS_POLICIES,
     TLS_POLICY,
 )
-from edge.firewall import log_group_name, log_group_pattern
 from edge.rules import Admission, capacity, default_action, rules
 from edge.sources import bound, of_version
 from settings.data import Customer, Source
@@ -130,11 +129,6 @@ def test_ranges_are_merged_and_told_apart_by_family() -> None:
     networks = list(stated)
     assert of_version(networks, 4) == ["198.51.100.0/24"]
     assert of_version(networks, 6) == ["2001:db8::/48"]
-
-
-def test_the_log_groups_name_is_one_aws_takes_and_the_keys_policy_covers() -> None:
-    assert log_group_name("in-mumbai", "front") == "aws-waf-logs-stockade-in-mumbai-front"
-    assert log_group_pattern("in-mumbai") == "aws-waf-logs-stockade-in-mumbai-*"
 
 
 def test_every_allowed_policy_is_aes_256_and_tls_1_2_or_newer() -> None:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from guardrails.edge import ACL, ASSOCIATION, BALANCER, CLASSIC, LISTENER, LOGGING, RULE, TARGETS
+from guardrails.edge import (
+    ACL,
+    ASSOCIATION,
+    BALANCER,
+    BUCKET,
+    CLASSIC,
+    LISTENER,
+    LOGGING,
+    REPLICATION,
+    RULE,
+    TARGETS,
+)
 from tests.infra.breaking import Break, Broken, Plan, add, drop, lose, one, put
 
-GROUP = "aws:cloudwatch/logGroup:LogGroup"
 HERE, LISTENS, RULES, BEHIND = BALANCER[0], LISTENER[0], RULE[0], TARGETS[0]
 FORWARD = [{"type": "forward", "targetGroupArn": "arn:aws:elasticloadbalancing:ap-south-1:111122223333:x"}]
 ELSEWHERE = "arn:aws:acm:us-east-1:111122223333:certificate/5d0c1e52-7b3f-4c6a-9e0d-2f8a4b6c1d37"
@@ -18,6 +28,13 @@ def in_clear(planned: Plan) -> None:
     """The rule that forwards hangs on the listener that only redirects."""
     clear, rule = one(planned, LISTENS, "front-80"), one(planned, RULES)
     rule["depends"]["listenerArn"] = [clear["urn"]]
+
+
+def to_another_bucket(planned: Plan) -> None:
+    """Known by name only: nobody says how that one is kept."""
+    log = one(planned, LOGGING)
+    log["inputs"]["logDestinationConfigs"] = ["arn:aws:s3:::aws-waf-logs-another"]
+    log["depends"]["logDestinationConfigs"] = []
 
 
 def second_balancer(**inputs: Any) -> Break:
@@ -98,5 +115,17 @@ BROKEN: list[Broken] = [
         "the log shows cookies",
         put(LOGGING, "redactedFields", [{"singleHeader": {"name": "authorization"}}]),
     ),
-    ("firewall-logged", "a log AWS refuses", put(GROUP, "name", "/waf", "front-waf")),
+    ("firewall-logged", "a log to nowhere of ours", to_another_bucket),
+    (
+        "firewall-logged+bucket-closed+bucket-complete",  # the latter two know the bucket by its name
+        "a log AWS refuses",
+        put(BUCKET, "bucket", "stockade-delivery", "delivery"),
+    ),
+    ("firewall-logged", "a log that no archive gets", lose(REPLICATION, "copy-delivery")),
+    (
+        "firewall-logged",
+        "a part of it is archived",
+        put(REPLICATION, "rules.0.filter.prefix", "dns/", "copy-delivery"),
+    ),
+    ("firewall-logged", "an archive without a lock", drop(BUCKET, "objectLockEnabled", "archive")),
 ]

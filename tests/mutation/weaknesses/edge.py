@@ -182,6 +182,29 @@ def firewall_log_shows_cookies(live: Any) -> Iterator[Pairs]:
     waf.put_logging_configuration(LoggingConfiguration=stated | {"RedactedFields": before["RedactedFields"]})
 
 
+def firewall_logs_where_it_can_be_erased(live: Any) -> Iterator[Pairs]:
+    waf, logs, arn = live.client("wafv2"), live.client("logs"), _front(live)["web_acl"]["arn"]
+    before = waf.get_logging_configuration(ResourceArn=arn)["LoggingConfiguration"]
+    stated = {part: before[part] for part in ("ResourceArn", "RedactedFields")}
+    place = f"arn:aws:logs:{live.contract['region']}:{live.contract['account']}:log-group:aws-waf-logs-short"
+    key = {"kmsKeyId": live.contract["keys"]["logs"], "tags": {"stockade:stack": live.contract["stack"]}}
+    logs.create_log_group(logGroupName="aws-waf-logs-short", **key)
+    logs.put_retention_policy(logGroupName="aws-waf-logs-short", retentionInDays=400)
+    waf.put_logging_configuration(LoggingConfiguration=stated | {"LogDestinationConfigs": [place]})
+    yield pairs(ACL, "EDG-014")
+    old = {"LogDestinationConfigs": before["LogDestinationConfigs"]}
+    waf.put_logging_configuration(LoggingConfiguration=stated | old)
+    logs.delete_log_group(logGroupName="aws-waf-logs-short")
+
+
+def firewall_log_not_archived(live: Any) -> Iterator[Pairs]:
+    name, s3 = live.contract["buckets"]["delivery"]["name"], live.client("s3")
+    config = s3.get_bucket_replication(Bucket=name)["ReplicationConfiguration"]
+    s3.delete_bucket_replication(Bucket=name)
+    yield pairs(ACL, "EDG-014") | pairs("bucket/delivery", "BKT-020")
+    s3.put_bucket_replication(Bucket=name, ReplicationConfiguration=config)
+
+
 def managed_rules_removed(live: Any) -> Iterator[Pairs]:
     def without(stated: dict[str, Any]) -> None:
         stated["Rules"] = [rule for rule in stated["Rules"] if rule["Name"] != "aws-common"]
@@ -232,6 +255,8 @@ WEAKNESSES: tuple[Weakness, ...] = (
     hostile_ranges_come_second,
     source_admitted_without_a_change,
     firewall_log_shows_cookies,
+    firewall_logs_where_it_can_be_erased,
+    firewall_log_not_archived,
     managed_rules_removed,
     load_balancer_by_hand,
     web_acl_by_hand,

@@ -18,9 +18,11 @@ from moto.wafv2.exceptions import WAFNonexistentItemException, WAFv2ClientError
 from moto.wafv2.models import FakeWebACL, WAFV2Backend
 from moto.wafv2.responses import WAFV2Response
 
+from twin.account.extensions import trust
 from twin.account.extensions.placing import place
 
 _LOG_PREFIX = "aws-waf-logs-"
+_DELIVERY = "delivery.logs.amazonaws.com"
 _MOST_CAPACITY = 5000
 _UP_TO_RULES = 7  # where the rules stand among the arguments of moto's create_web_acl
 # Developer Guide, "AWS Managed Rules rule groups list", read 2026-11-22.
@@ -178,9 +180,23 @@ def _logging() -> None:
             groups = logs_backends[self.account_id][self.region_name].groups
             if ":log-group:" in destination and name not in groups:
                 raise _error("WAFLogDestinationPermissionIssueException", f"no log group {name}")
+            if ":s3:::" in destination and not _takes_logs(self.account_id, name):
+                raise _error("WAFLogDestinationPermissionIssueException", f"{name} lets nobody deliver")
         return put(self, arn, destinations, *rest)
 
     place(WAFV2Backend, put_logging_configuration=put_logging_configuration)
+
+
+def _takes_logs(account: str, bucket: str) -> bool:
+    """Developer Guide, "Sending web ACL traffic logs to an Amazon S3 bucket": what the policy has to allow.
+
+    AWS would write a policy where there is none, for a caller who may. Ours may not rely on that.
+    """
+    target = f"arn:aws:s3:::{bucket}"
+    written = f"{target}/AWSLogs/{account}/WAFLogs/x"
+    return trust.bucket_admits(account, bucket, _DELIVERY, "s3:PutObject", written) and trust.bucket_admits(
+        account, bucket, _DELIVERY, "s3:GetBucketAcl", target
+    )
 
 
 def _associations() -> None:
