@@ -160,7 +160,8 @@ def source_admitted_without_a_change(live: Any) -> Iterator[Pairs]:
 def binding_ended_and_nobody_ran_the_program(live: Any) -> Iterator[Pairs]:
     source = live.contract["customers"]["surya-insurance"]["sources"]["data-centre"]
     until, source["until"] = source["until"], "2026-01-31"
-    yield pairs(ACL, "EDG-013")
+    # The same binding opens the load balancer and what takes uploads beside it.
+    yield pairs(ACL, "EDG-013") | pairs("security_group/edge", "SGR-009")
     source["until"] = until
 
 
@@ -185,7 +186,7 @@ def firewall_log_shows_cookies(live: Any) -> Iterator[Pairs]:
 def firewall_logs_where_it_can_be_erased(live: Any) -> Iterator[Pairs]:
     waf, logs, arn = live.client("wafv2"), live.client("logs"), _front(live)["web_acl"]["arn"]
     before = waf.get_logging_configuration(ResourceArn=arn)["LoggingConfiguration"]
-    stated = {part: before[part] for part in ("ResourceArn", "RedactedFields")}
+    stated = {part: before[part] for part in ("ResourceArn", "RedactedFields") if part in before}
     place = f"arn:aws:logs:{live.contract['region']}:{live.contract['account']}:log-group:aws-waf-logs-short"
     key = {"kmsKeyId": live.contract["keys"]["logs"], "tags": {"stockade:stack": live.contract["stack"]}}
     logs.create_log_group(logGroupName="aws-waf-logs-short", **key)
