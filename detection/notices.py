@@ -158,6 +158,7 @@ class Notices(pulumi.ComponentResource):
         )
         boundary = iam.Policy(
             "notices-delivery-boundary",
+            path=f"/stockade/{args.stack}/",
             description="The most the role of the notices' delivery record may ever do",
             policy=render(delivery_boundary(args.region)),
             tags=tags("notices-delivery-boundary"),
@@ -165,6 +166,7 @@ class Notices(pulumi.ComponentResource):
         )
         role = iam.Role(
             "notices-delivery",
+            path=f"/stockade/{args.stack}/",
             permissions_boundary=boundary.arn,
             assume_role_policy=render(trust("sns.amazonaws.com", of_account(args.account))),
             description="Lets the topic write down what it could not deliver",

@@ -77,6 +77,7 @@ class Trail(pulumi.ComponentResource):
         ours = trail_arn(args.account, args.region, args.stack)
         boundary = iam.Policy(
             f"{name}-boundary",
+            path=f"/stockade/{args.stack}/",
             description="The most the trail's role may ever do, whatever else is attached to it",
             policy=render(delivery_boundary(args.region)),
             tags=tags(f"{args.stack}-trail-boundary"),
@@ -84,6 +85,7 @@ class Trail(pulumi.ComponentResource):
         )
         role = iam.Role(
             name,
+            path=f"/stockade/{args.stack}/",
             permissions_boundary=boundary.arn,
             assume_role_policy=render(
                 trust("cloudtrail.amazonaws.com", merge(of_account(args.account), on_behalf_of(ours)))

@@ -22,7 +22,9 @@ VERSION = "2012-10-17"  # the older version ignores policy variables silently
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement. `principals` only in resource policies; `excepting` turns `Action` into `NotAction`."""
+    """One statement. `principals` only in resource policies; `excepting` turns `Action` into `NotAction`, and
+    `but_resources` stands for every resource that is none of these.
+    """
 
     sid: str
     effect: Literal["Allow", "Deny"]
@@ -31,6 +33,7 @@ class Statement:
     principals: Mapping[str, Sequence[str]] | Literal["*"] | None = None
     condition: Condition = field(default_factory=dict)
     excepting: bool = False
+    but_resources: Sequence[str] = ()
 
     def data(self) -> Document:
         """The statement in the policy language."""
@@ -39,7 +42,9 @@ class Statement:
             "Effect": self.effect,
             "NotAction" if self.excepting else "Action": sorted(self.actions),
         }
-        if self.resources:  # a trust policy has none
+        if self.but_resources:
+            body["NotResource"] = list(self.but_resources)
+        elif self.resources:  # a trust policy has none
             body["Resource"] = list(self.resources)
         if self.principals is not None:
             named = self.principals

@@ -257,12 +257,6 @@ def provisioning(place: Place) -> list[Statement]:
             },
         ),
         Statement("PassRoles", "Allow", ["iam:PassRole"], roles, condition=_to_services(PASSED_TO)),
-        Statement(
-            "LinkedRoles",
-            "Allow",
-            ["iam:CreateServiceLinkedRole"],
-            (place.iam("role/aws-service-role/*"),),
-        ),
     ]
 
 

@@ -26,7 +26,7 @@ Networks = Sequence[IPv4Network | IPv6Network]
 # Where team roles, their boundaries and what rolls their windows live; nobody in the account may write there.
 TEAMS_PATH = "stockade-teams"
 # These have one endpoint for all regions, in us-east-1: a region condition would refuse them everywhere.
-GLOBAL = ("account:*", "iam:*", "organizations:*", "shield:*", "sts:*")
+GLOBAL = ("account:*", "budgets:*", "iam:*", "organizations:*", "shield:*", "sts:*")
 # Delete is off by default (M14): data, keys, backups, logs, trail, detection, network evidence.
 DESTRUCTION: tuple[str, ...] = (
     *("access-analyzer:DeleteAnalyzer", "backup:DeleteBackup*", "backup:DeleteRecoveryPoint"),
@@ -51,7 +51,7 @@ ESCALATION: tuple[str, ...] = (
     "sts:GetFederationToken",
 )
 CONTENTS: tuple[str, ...] = (
-    *("ec2:GetConsoleOutput", "ec2:GetConsoleScreenshot", "ec2:GetPasswordData", "s3:GetObject*"),
+    *("ec2:GetConsoleOutput", "ec2:GetConsoleScreenshot", "ec2:GetPasswordData"),
     *("secretsmanager:BatchGetSecretValue", "secretsmanager:GetSecretValue", "sqs:ReceiveMessage"),
     *("ssm:GetParameter*", "ssm:PutParameter"),
 )
@@ -60,14 +60,17 @@ LOOKING = tuple(
 )
 
 
-def limits(trusted: Networks) -> list[Statement]:
-    """The denials in every team role's own policies. The boundary adds region and teams."""
+def limits(trusted: Networks, own_objects: Sequence[str] = ()) -> list[Statement]:
+    """The denials in every team role's own policies. The boundary adds region and teams. `own_objects`: what
+    the program itself wrote and reads back; every other object stays closed.
+    """
     return [
         Statement("OverTlsOnly", "Deny", ["*"], condition=without_tls()),
         Statement("FromTrustedRangesOnly", "Deny", ["*"], condition=outside_networks(trusted)),
         Statement("NoDestruction", "Deny", DESTRUCTION),
         Statement("NoEscalation", "Deny", ESCALATION),
         Statement("NoContents", "Deny", CONTENTS),
+        Statement("NoObjects", "Deny", ["s3:GetObject*"], but_resources=own_objects),
     ]
 
 
@@ -114,6 +117,7 @@ _PROVISIONING = (
     *(
         "account:Get*",
         "backup-storage:*",
+        "budgets:*",
         "ec2:*",
         "iam:*",
         "inspector2:*",

@@ -15,6 +15,7 @@ from iam import switches
 from iam.documents import Document, document, render
 from iam.team_grants import GRANTS, Place, reading
 from iam.team_limits import TEAMS_PATH, boundary, limits
+from iam.team_services import PROVISIONING_TEAMS, lists, services
 from iam.team_trust import SESSION_SECONDS, end_of, networks_of, trust_of_team
 from iam.window_policy import WindowPolicy, window_policy
 from iam.windows import Windows, WindowsArgs
@@ -37,13 +38,16 @@ class TeamsArgs:
 
 @dataclass(frozen=True)
 class TeamPolicies:
-    """Everything that is written about one team. `windows` only when it has hours."""
+    """Everything that is written about one team. `windows` only when it has hours, `services` only when it
+    provisions.
+    """
 
     trust: Document
     grants: Document
     limits: Document
     boundary: Document
     windows: WindowPolicy | None
+    services: Document | None = None
 
 
 def policies_of(team: str, stated: Team, settings: Settings, place: Place) -> TeamPolicies:
@@ -51,13 +55,15 @@ def policies_of(team: str, stated: Team, settings: Settings, place: Place) -> Te
     access = settings.access
     switched, until = switches.for_team(team, access.switches), end_of(stated)
     trusted = networks_of(access)
+    provisions = team in PROVISIONING_TEAMS
     most = boundary(team, place, settings.residency.allowed_regions, switched, until)
     return TeamPolicies(
         trust=trust_of_team(team, access.identity_account, access.organisation, trusted, until),
         grants=document([reading(), *GRANTS[team](place)]),
-        limits=document(limits(trusted)),
+        limits=document(limits(trusted, lists(place) if provisions else ())),
         boundary=most,
         windows=window_policy(team, place, stated, most),
+        services=document(services(place)) if provisions else None,
     )
 
 
@@ -77,6 +83,7 @@ class Teams(pulumi.ComponentResource):
             str(team): policies_of(team, facts, args.settings, args.place) for team, facts in stated.items()
         }
         self.boundaries = {team: self._boundary(team, found) for team, found in written.items()}
+        self._provisioning = self._services(args.place)
         self.roles = {team: self._role(team, found) for team, found in written.items()}
         self._written = written
         self.windows = self._windows()
@@ -112,7 +119,22 @@ class Teams(pulumi.ComponentResource):
             iam.RolePolicy(
                 f"team-{team}-{kind}", name=kind, role=role.name, policy=render(policy), opts=child
             )
+        if written.services is not None:
+            iam.RolePolicyAttachment(
+                f"team-{team}-provisioning", role=role.name, policy_arn=self._provisioning.arn, opts=child
+            )
         return role
+
+    def _services(self, place: Place) -> iam.Policy:
+        return iam.Policy(
+            "team-provisioning",
+            name=f"{self._stack}-provisioning",
+            path=self._path,
+            description="What provisioning asks of services beside the resources it makes",
+            policy=render(document(services(place))),
+            tags=tags(f"{self._stack}-provisioning"),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
     def _windows(self) -> Windows | None:
         """What rolls the windows; nothing when every team has always."""

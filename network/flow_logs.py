@@ -57,6 +57,7 @@ class FlowLogs(pulumi.ComponentResource):
         condition = flow_log_trust(args.account, args.region)
         boundary = iam.Policy(
             f"{name}-boundary",
+            path=f"{args.prefix}/",  # the stack's, for names of log groups and of roles alike
             description="The most the flow log role may ever do, whatever else is attached to it",
             policy=render(delivery_boundary(args.region)),
             tags=tags(f"{name}-boundary"),
@@ -64,6 +65,7 @@ class FlowLogs(pulumi.ComponentResource):
         )
         role = iam.Role(
             name,
+            path=f"{args.prefix}/",
             permissions_boundary=boundary.arn,
             assume_role_policy=render(trust("vpc-flow-logs.amazonaws.com", condition)),
             description="Lets the VPC flow log service write to the flow log groups of this stack",

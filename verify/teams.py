@@ -23,12 +23,22 @@ def boundary(aws: Account, role: Resource) -> list[Statement]:
     return identity.boundary_of(aws, role.data) or []
 
 
-def always_denied(statements: Iterable[Statement], action: str, resource: str = "*") -> bool:
-    """Is there an unconditional Deny of this action on this resource?"""
+def always_denied(
+    statements: Iterable[Statement], action: str, resource: str = "*", but: Iterable[str] = ()
+) -> bool:
+    """Is there an unconditional Deny of this action on this resource? `but`: patterns it may leave out."""
+    left_out = set(but)
     return any(
-        _names(statement, action) and not conditions(statement) and _reaches(statement, resource)
+        _names(statement, action)
+        and not conditions(statement)
+        and (_reaches(statement, resource) or _all_but(statement, left_out))
         for statement in statements
     )
+
+
+def _all_but(statement: Statement, left_out: set[str]) -> bool:
+    excepted = set(statement.get("NotResource", []))
+    return bool(excepted) and excepted <= left_out
 
 
 def denied_when(statements: Iterable[Statement], action: str, condition: dict[str, set[str]]) -> bool:

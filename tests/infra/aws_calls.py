@@ -88,8 +88,24 @@ RENAMED = {
     "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
     "s3control:GetPublicAccessBlock": "s3:GetAccountPublicAccessBlock",
     "s3control:PutPublicAccessBlock": "s3:PutAccountPublicAccessBlock",
+    "s3:GetBucketMetricsConfiguration": "s3:GetMetricsConfiguration",
+    "s3:PutBucketMetricsConfiguration": "s3:PutMetricsConfiguration",
+    # AWS Cost Management User Guide, "Managing access permissions" and the reference, "AWS Budget Service"
+    # (2026-11): what makes, changes or ends a budget is one action, what shows one is another.
+    "budgets:CreateBudget": "budgets:ModifyBudget",
+    "budgets:DescribeBudget": "budgets:ViewBudget",
+    "budgets:DescribeNotificationsForBudget": "budgets:ViewBudget",
+    "budgets:DescribeSubscribersForNotification": "budgets:ViewBudget",
 }
-GLOBAL = ("iam", "organizations", "shield", "account")  # answered in us-east-1, wherever they are asked from
+# IAM lets everybody ask who they are, whatever a policy says (AWS STS API Reference, GetCallerIdentity).
+ALWAYS = ("sts:GetCallerIdentity",)
+GLOBAL = (
+    "iam",
+    "organizations",
+    "shield",
+    "account",
+    "budgets",
+)  # answered in us-east-1, wherever they are asked from
 
 
 def action_of(call: Call) -> str:
@@ -131,6 +147,10 @@ class Names:
             name = call.parameters.get("RoleName") or call.parameters.get("InstanceProfileName")
             if name and call.operation in ("CreateRole", "CreateInstanceProfile"):
                 paths[name] = f"{call.parameters.get('Path', '/')}{name}".removeprefix("/")
+            for role in handed_over(call.parameters):
+                # A service's own role: its path stands in the ARN that a call hands over, and nowhere else.
+                path = role.partition(":role/")[2]
+                paths.setdefault(path.rpartition("/")[2], path)
         return cls(account, region, paths)
 
     def resources(self, call: Call, action: str) -> list[str]:
@@ -140,8 +160,11 @@ class Names:
         return [self._arn(call, action.partition(":")[0], kind) for kind in needed] or ["*"]
 
     def _arn(self, call: Call, prefix: str, kind: str) -> str:
-        if arn := call.parameters.get("PolicyArn"):
-            return str(arn)
+        for member in ("PolicyArn", "ResourceARN"):
+            if arn := call.parameters.get(member):
+                return str(arn)
+        if service := call.parameters.get("AWSServiceName"):
+            return f"arn:aws:iam::{self.account}:role/aws-service-role/{service}/x"
         shapes = {r["resource"]: r["arn"] for r in _services()[prefix]["resources"]}
         p = call.parameters
         role = p.get("RoleName", "x")
@@ -159,6 +182,9 @@ class Names:
             "LogGroupName": p.get("logGroupName", "x"),
             "ScheduleName": p.get("Name", "x"),
             "GroupName": p.get("GroupName", "default") if prefix == "scheduler" else "x",
+            "ObjectName": p.get("Key", "x"),
+            "BudgetName": p.get("BudgetName") or p.get("Budget", {}).get("BudgetName", "x"),
+            "EventBusName": str(p.get("EventSourceArn", "event-bus/x")).rpartition("event-bus/")[2],
         }
         text = str(shapes[kind])
         for name, value in filled.items():
@@ -176,6 +202,20 @@ DELIVERING = (
     ("route53resolver", "CreateResolverQueryLogConfig"),
     ("wafv2", "PutLoggingConfiguration"),
 )
+# Calls at which a service makes its own role, and that role's service. From memory of each service's user
+# guide, "Using service-linked roles" (2026-11-22). The reference's dependent actions lack most of these, and
+# name others for what is not ours: an organisation's trail, keys of several regions, logs through Firehose.
+LINKED = {
+    ("accessanalyzer", "CreateAnalyzer"): ("access-analyzer",),
+    ("backup", "CreateBackupVault"): ("backup",),
+    ("elbv2", "CreateLoadBalancer"): ("elasticloadbalancing",),
+    ("guardduty", "CreateDetector"): ("guardduty", "malware-protection.guardduty"),
+    ("inspector2", "Enable"): ("inspector2", "agentless.inspector2"),
+    ("macie2", "EnableMacie"): ("macie",),
+    ("network-firewall", "CreateFirewall"): ("network-firewall",),
+    ("securityhub", "EnableSecurityHub"): ("securityhub",),
+    ("ec2", "CreateTransitGateway"): ("transitgateway",),
+}
 # What is asked for beside the call itself (the reference, column "Dependent actions"): tagging at creation,
 # and handing a role over to a service.
 _TAGGED = {
@@ -221,6 +261,10 @@ def asks(calls: list[Call], names: Names, at_work: Context) -> list[Asked]:
         if boundary := boundaries.get(call.parameters.get("RoleName", "")):
             context["iam:PermissionsBoundary"] = boundary
         action = action_of(call)
+        if action in ALWAYS:
+            continue
+        if service := call.parameters.get("AWSServiceName"):
+            context["iam:AWSServiceName"] = service
         wanted = [Asked(action, resource, context) for resource in names.resources(call, action)]
         wanted += _beside(call, action, names, context)
         for one in wanted:
@@ -240,10 +284,10 @@ def _beside(call: Call, action: str, names: Names, context: Context) -> Iterator
     if (call.service, call.operation) in DELIVERING:
         for more in ("logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:ListLogDeliveries"):
             yield Asked(more, "*", context)
-    dependent = {d for kind in _privilege(action)["resource_types"] for d in kind["dependent_actions"]}
-    if "iam:CreateServiceLinkedRole" in dependent:
-        linked = f"arn:aws:iam::{names.account}:role/aws-service-role/{call.service}.amazonaws.com/x"
-        yield Asked("iam:CreateServiceLinkedRole", linked, {**context, "aws:RequestedRegion": "us-east-1"})
+    for service in LINKED.get((call.service, call.operation), ()):
+        linked = f"arn:aws:iam::{names.account}:role/aws-service-role/{service}.amazonaws.com/x"
+        there = {"aws:RequestedRegion": "us-east-1", "iam:AWSServiceName": f"{service}.amazonaws.com"}
+        yield Asked("iam:CreateServiceLinkedRole", linked, {**context, **there})
     if call.operation == "CreateBucket" and call.parameters.get("ObjectLockEnabledForBucket"):
         for more in ("s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"):
             yield Asked(more, names.resources(call, action)[0], context)

@@ -124,6 +124,18 @@ class Account:
         return str(self.run.outputs["region"]["account"])
 
     def identity(self, role: str) -> list[Document]:
+        """What a role is granted and refused: its own policies, and those attached to it."""
+        return [*self.inline(role), *self.attached(role)]
+
+    def attached(self, role: str) -> list[Document]:
+        """The managed policies on a role."""
+        managed = {p["urn"]: p["inputs"]["policy"] for p in self.run.of("aws:iam/policy:Policy").values()}
+        urn = self.run.of("aws:iam/role:Role")[role]["urn"]
+        found = self.run.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment").values()
+        mine = [p["depends"] for p in found if p["depends"]["role"] == [urn]]
+        return [self._real(managed[policy]) for depends in mine for policy in depends["policyArn"]]
+
+    def inline(self, role: str) -> list[Document]:
         """A role's own policies."""
         named = self.run.of("aws:iam/role:Role")[role]["inputs"].get("name") or f"{role}-auto"
         found = self.run.of("aws:iam/rolePolicy:RolePolicy").values()
@@ -196,8 +208,11 @@ def documents(run: Run) -> Iterable[tuple[str, str, Document]]:
         "aws:iam/policy:Policy": ("boundary", "policy"),
         "aws:iam/rolePolicy:RolePolicy": ("identity", "policy"),
     }
+    attachments = run.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment").values()
+    attached = {urn for planned in attachments for urn in planned["depends"]["policyArn"]}
     for planned in run.planned:
         kind, key = wanted.get(planned["type"], (planned["type"].rpartition(":")[2], "policy"))
+        kind = "identity" if planned["urn"] in attached else kind
         text = planned["inputs"].get(key)
         if isinstance(text, str) and text.startswith("{") and '"Statement"' in text:
             yield kind, planned["name"], json.loads(_AWS.sub(_as_aws_writes_it, text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,12 +28,30 @@ def reserved(asked: Asked) -> bool:
     return not reading and any(word in asked.resource for word in RESERVED)
 
 
+class _Once(Account):
+    """The team's documents, read once: hundreds of requests are judged by the same."""
+
+    @functools.cached_property
+    def _identity(self) -> list[Document]:
+        return super().identity(TEAM)
+
+    @functools.cached_property
+    def _boundary(self) -> Document:
+        return super().boundary(TEAM)
+
+    def identity(self, role: str) -> list[Document]:
+        return self._identity if role == TEAM else super().identity(role)
+
+    def boundary(self, role: str) -> Document:
+        return self._boundary if role == TEAM else super().boundary(role)
+
+
 class Judge:
     """One stack's documents: the team's policies and boundary, the organisation's, buckets' and keys'."""
 
     def __init__(self, stack: str, root: Path = ROOT) -> None:
         self.stack, self.settings = stack, settings.load(stack, root)
-        self.account = Account(run_of(stack), NOW)
+        self.account = _Once(run_of(stack), NOW)
         self.role = self.account.roles()[TEAM]
         self.identity, self.boundary = self.account.identity(TEAM), self.account.boundary(TEAM)
         denials = [s for d in scp.policies(stack, self.settings).values() for s in d["Statement"]]

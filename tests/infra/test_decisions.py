@@ -139,8 +139,9 @@ def test_every_team_fits_into_what_iam_takes(stack: str) -> None:
     """IAM quotas: 10,240 characters of a role's inline policies, 6,144 a managed, 2,048 a trust policy."""
     found = Account(run_of(stack), ROLLED)
     for role in (name for name in found.roles() if name.startswith("team-")):
-        inline = sum(window_roll.size(document) for document in found.identity(role))
+        inline = sum(window_roll.size(document) for document in found.inline(role))
         assert inline <= 10_240, f"{role}: {inline}"
+        assert all(window_roll.size(d) <= window_roll.MOST_CHARACTERS for d in found.attached(role))
         assert window_roll.size(found.boundary(role)) <= window_roll.MOST_CHARACTERS
         assert window_roll.size(found.trust(role)) <= 2048
 
