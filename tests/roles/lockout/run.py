@@ -96,7 +96,7 @@ def tasks(case: Case, now: dict[str, str]) -> list[dict[str, Any]]:
     if case.before:
         steps.append({"name": f"before: {case.name}", "shell": case.before})
     steps.append({"name": f"case: {case.name}", **body})
-    # What runs once is never done ahead of its turn, nor is what comes behind it: the look is between two cases.
+    # What runs once is never done ahead of its turn, nor is what comes behind: a look is between two cases.
     seen: dict[str, Any] = {"name": f"look: {case.name}", "debug": {"msg": ""}, "run_once": True}
     if not (case.after and case.ends == "refused"):
         steps.append(seen)
