@@ -143,6 +143,8 @@ def test_changed_values_arrive_and_stale_ones_go(node):
     outcome = harden(node, *ACCESS, ssh_server_max_auth_tries=3, users_people=[person(node, playbooks=True)])
     assert outcome.changed == (
         "Accounts, groups and keys follow the list",
+        # Who runs playbooks is named in the sudo rules: sudo asks everybody else for a terminal.
+        "Password rules, sudo rules and banners follow the policy",
         "The ssh server follows the approved settings",
         "The packet filter follows the intent",
     )
