@@ -41,7 +41,10 @@ def _table() -> dict[str, dict[str, Any]]:
 
 
 def managed_rules(settings: Settings) -> list[ManagedRule]:
-    """The rules of a region, sorted by name. Pure but for reading the table once."""
+    """The rules of a region, sorted by name. Pure but for reading the table once.
+
+    A parameter without a value is left out: AWS Config takes no empty one, and without ports it admits none.
+    """
     tcp = sorted({r.port for r in settings.firewall if "internet" in r.from_ and r.protocol == "tcp"})
     facts = {"internet_tcp": ",".join(map(str, tcp)), "image": settings.image.id}
     return [
@@ -50,7 +53,7 @@ def managed_rules(settings: Settings) -> list[ManagedRule]:
             stated["rule"],
             stated["watches"],
             stated["why"],
-            {key: value.format(**facts) for key, value in stated.get("parameters", {}).items()},
+            {k: said for k, v in stated.get("parameters", {}).items() if (said := v.format(**facts))},
             tuple(stated.get("types", ())),
         )
         for name, stated in sorted(_table().items())
