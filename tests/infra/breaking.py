@@ -34,11 +34,13 @@ def _pickled() -> bytes:
 
 
 def one(planned: Plan, type_: str, name: str | None = None) -> Planned:
-    return next(p for p in planned if p["type"] == type_ and name in (None, p["name"]))
+    """By name, or the first one by name: the order in which a program registers is no order."""
+    found = (p for p in planned if p["type"] == type_ and name in (None, p["name"]))
+    return min(found, key=lambda p: p["name"])
 
 
 def put(type_: str, path: str, value: Any, name: str | None = None) -> Break:
-    """Set an input at a dotted path of the first (or the named) resource of a type."""
+    """Set an input at a dotted path of the named resource of a type, or of the first by name."""
 
     def apply(planned: Plan) -> None:
         target: Any = one(planned, type_, name)["inputs"]

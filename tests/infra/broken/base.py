@@ -77,7 +77,7 @@ BROKEN: list[Broken] = [
     (
         "residency-input",
         "a service outside",
-        put("aws:ec2/vpcEndpoint:VpcEndpoint", "serviceName", "com.amazonaws.us-east-1.s3"),
+        put("aws:ec2/vpcEndpoint:VpcEndpoint", "serviceName", "com.amazonaws.us-east-1.s3", "customer-s3"),
     ),
     ("residency-input", "a key outside", put("aws:cloudwatch/logGroup:LogGroup", "kmsKeyId", KMS_ELSEWHERE)),
     ("residency-copy", "a multi-region key", put("aws:kms/key:Key", "multiRegion", True)),

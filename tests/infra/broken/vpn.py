@@ -7,13 +7,14 @@ from tests.infra.breaking import Break, Broken, Plan, one, put
 CONNECTION = "aws:ec2/vpnConnection:VpnConnection"
 ROUTE = "aws:ec2/vpnConnectionRoute:VpnConnectionRoute"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+BGP = "noc-mumbai-customer"
 
 
 def _static(routed: bool, **inputs: str) -> Break:
-    """The first connection becomes static, with or without a route of its own."""
+    """A connection that speaks BGP becomes static, with or without a route of its own."""
 
     def apply(planned: Plan) -> None:
-        connection = one(planned, CONNECTION)
+        connection = one(planned, CONNECTION, BGP)
         connection["inputs"] |= {"staticRoutesOnly": True, **inputs}
         if routed:
             _route(planned)
@@ -22,7 +23,7 @@ def _static(routed: bool, **inputs: str) -> Break:
 
 
 def _route(planned: Plan) -> None:
-    connection = one(planned, CONNECTION)
+    connection = one(planned, CONNECTION, BGP)
     extra = {**connection, "type": ROUTE, "name": "extra", "urn": f"{connection['urn']}-route"}
     planned.append({**extra, "inputs": {}, "depends": {"vpnConnectionId": [connection["urn"]]}})  # type: ignore[typeddict-item]
 
