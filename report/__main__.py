@@ -55,7 +55,7 @@ def write_all(report: Report, out: Path, packed: bool = False) -> list[Path]:
     csv, other = ("results.csv.gz", "results.csv") if packed else ("results.csv", "results.csv.gz")
     (out / other).unlink(missing_ok=True)
     table.write(report, out / csv)
-    asff.write(report, out / "asff.json", past)
+    asff.write(report, out / "asff.json", history.read(out / history.FOLDER, report.run.stack))
     return [out / (csv if name == "results.csv" else name) for name in FILES]
 
 

@@ -2,6 +2,10 @@
 
 Limits: 100 findings a batch, 240 KB a finding, 6 MB a batch (Security Hub partner guide, "Guidelines for
 using the BatchImportFindings API", read 2026-11); lengths of texts as in the ASFF syntax of the user guide.
+
+BatchImportFindings sets a workflow status only when it creates a finding, and Security Hub never takes one
+back from SUPPRESSED (API reference, WorkflowStatus). So what is waived is a finding of its own, named by its
+waiver too: when the waiver ends, that one is archived and the open one is new or active again.
 """
 
 from __future__ import annotations
@@ -11,11 +15,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from report.findings import RUN, Finding, findings, reasons, waiver_line
+from report.findings import RUN, Finding, findings, identity, reasons, waiver_line
 from report.history import Entry
-from report.model import Report, Result, Status, Subject
+from report.model import Report, Result, Status, Subject, Waiver
 from report.plain import label, plain
-from report.verdict import OPEN
+from report.told import Key, key_of, moment, recorded
+from report.verdict import OPEN, count
 
 MOST_FINDINGS = 100
 MOST_BYTES = 6_000_000
@@ -31,17 +36,20 @@ COMPLIANCE = {
 }
 
 
-def write(report: Report, path: Path, past: Sequence[Entry] = ()) -> None:
+def write(report: Report, path: Path, records: Sequence[Entry] = ()) -> None:
     """Write asff.json: a list of requests, each a whole `--cli-input-json` of `batch-import-findings`."""
-    text = json.dumps(batches(report, past), indent=1, ensure_ascii=False)
+    text = json.dumps(batches(report, records), indent=1, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8", errors="replace")
 
 
-def batches(report: Report, past: Sequence[Entry] = ()) -> list[dict[str, Any]]:
-    """Requests within the service's limits; the run's own faults and doubts come first."""
+def batches(report: Report, records: Sequence[Entry] = ()) -> list[dict[str, Any]]:
+    """Requests within the service's limits; what is wrong with the run comes first.
+
+    `records`: those of the runs over this stack, this one among them, in any order.
+    """
     found: list[list[dict[str, Any]]] = [[]]
     size = 0
-    for finding in _all(report, past):
+    for finding in _all(report, records):
         length = len(json.dumps(finding).encode())
         if len(found[-1]) == MOST_FINDINGS or size + length > MOST_BYTES:
             found.append([])
@@ -51,37 +59,68 @@ def batches(report: Report, past: Sequence[Entry] = ()) -> list[dict[str, Any]]:
     return [{"Findings": batch} for batch in found if batch]
 
 
-def _all(report: Report, past: Sequence[Entry]) -> Iterator[dict[str, Any]]:
-    """Faults, doubts, open and waived findings, and those that an earlier run had and this one has not.
+def _all(report: Report, records: Sequence[Entry]) -> Iterator[dict[str, Any]]:
+    """What is wrong with the run, what is open or waived, and the end of what earlier runs told of."""
+    known = recorded(report, records)
+    now = _now(report)
+    yield from (known.dated(key, finding) for key, finding in now.items())
+    judged = {(f.result.control, f.result.subject): f for f in reversed(findings(report))}
+    for key in known.first:
+        if key not in now and (pair := key[:2]) in judged:
+            yield known.dated(key, _finding(report, judged[pair], key))
+        elif key not in now and known.settled(key):
+            yield known.dated(key, _gone(report, key))
 
-    The last kind tells Security Hub that something was repaired; passes that never failed stay at home.
-    """
-    for kind, text in reasons(report):
-        yield _run_finding(report, kind, text)
-    told: set[tuple[str, str]] = set()
-    earlier = {(control, subject) for entry in past for control, subject, _ in entry.red}
-    earlier |= {(c.control, c.subject) for c in report.changes if c.before not in (None, Status.PASS)}
-    for finding in findings(report):
+
+def _now(report: Report) -> dict[Key, dict[str, Any]]:
+    """What is not as it should be, each once with its most urgent result."""
+    found = {key_of(RUN, ""): _run_finding(report)} if reasons(report) else {}
+    seen: set[tuple[str, str]] = set()
+    for finding in findings(report, (*OPEN, Status.WAIVED)):
         pair = (finding.result.control, finding.result.subject)
-        urgent = finding.result.status in (*OPEN, Status.WAIVED)
-        if pair not in told and (urgent or pair in earlier):
-            told.add(pair)
-            yield _finding(report, finding)
+        if pair not in seen:
+            seen.add(pair)
+            key = key_of(*pair, finding.result.waiver if finding.result.status is Status.WAIVED else None)
+            found[key] = _finding(report, finding, key)
+    return found
 
 
-def _finding(report: Report, finding: Finding) -> dict[str, Any]:
+def _finding(report: Report, finding: Finding, key: Key) -> dict[str, Any]:
     result, control = finding.result, finding.control
     told = waiver_line(result) if result.status is Status.WAIVED else result.message or "as required"
-    held = result.status in (Status.PASS, Status.NOT_APPLICABLE)
-    part = _frame(report, control.id, finding.subject.id, control.severity)
+    # Over: the pair holds, or what is told of it now is another finding (waived, or no longer so).
+    over = result.status in (Status.PASS, Status.NOT_APPLICABLE) or key != key_of(*key[:2], _waiver(result))
+    part = _frame(report, key, control.severity)
     return part | {
         "Title": label(f"{control.id} {control.title}", 256),
         "Description": plain(f"{told} (why it matters: {control.why})", 1024),
         "Resources": [_resource(report, finding.subject)],
         "Compliance": {"Status": COMPLIANCE[result.status]} | _requirements(finding),
-        "Workflow": {"Status": _workflow(result)},
-        "RecordState": "ARCHIVED" if held else "ACTIVE",
+        "Workflow": {"Status": "RESOLVED" if over else "SUPPRESSED" if key[2] else "NEW"},
+        "RecordState": "ARCHIVED" if over else "ACTIVE",
         "ProductFields": _fields(report, finding),
+    }
+
+
+def _waiver(result: Result) -> Waiver | None:
+    return result.waiver if result.status is Status.WAIVED else None
+
+
+def _gone(report: Report, key: Key) -> dict[str, Any]:
+    """The end of a finding about a pair that a whole run no longer has, or about a run that was at fault."""
+    control, subject, _ = key
+    title = f"The verification of {report.run.stack} is no longer at fault"
+    about = {"Type": "AwsAccount", "Id": f"AWS::::Account:{label(report.run.account, 64)}"}
+    if control != RUN:
+        title = f"{control} is no longer judged on {subject}"
+        about = {"Type": "Other", "Id": label(subject, 512)}
+    return _frame(report, key, "low") | {
+        "Title": label(title, 256),
+        "Description": label(f"{title}: the run of {report.run.started:%Y-%m-%d %H:%M %Z} shows it.", 1024),
+        "Resources": [about],
+        "Compliance": {"Status": "PASSED" if control == RUN else "NOT_AVAILABLE"},
+        "Workflow": {"Status": "RESOLVED"},
+        "RecordState": "ARCHIVED",
     }
 
 
@@ -91,43 +130,48 @@ def _requirements(finding: Finding) -> dict[str, list[str]]:
     return {"RelatedRequirements": found} if found else {}
 
 
-def _workflow(result: Result) -> str:
-    if result.status is Status.WAIVED and result.waiver is not None:
-        return "SUPPRESSED"
-    return "RESOLVED" if result.status in (Status.PASS, Status.NOT_APPLICABLE) else "NEW"
-
-
-def _run_finding(report: Report, kind: str, text: str) -> dict[str, Any]:
-    return _frame(report, RUN, f"{kind}/{label(text, 200)}", "critical") | {
-        "Title": label(f"{kind} of the verification of {report.run.stack}: {text}", 256),
-        "Description": plain(text, 1024).strip() or kind,
+def _run_finding(report: Report) -> dict[str, Any]:
+    """One for the run as a whole, whatever is wrong with it: so it has one identity and can end."""
+    told = [f"{kind}: {text}" for kind, text in reasons(report)]
+    title = f"The verification of {report.run.stack} is at fault for {count(len(told), 'reason')}"
+    return _frame(report, key_of(RUN, ""), "critical") | {
+        "Title": label(title, 256),
+        "Description": plain("; ".join(told), 1024).strip(),
         "Resources": [{"Type": "AwsAccount", "Id": f"AWS::::Account:{label(report.run.account, 64)}"}],
         "Compliance": {"Status": "FAILED"},
         "Workflow": {"Status": "NEW"},
         "RecordState": "ACTIVE",
+        "ProductFields": {f"stockade/reason-{n}": plain(text, 2048) for n, text in enumerate(told[:40], 1)},
     }
 
 
-def _frame(report: Report, control: str, subject: str, severity: str) -> dict[str, Any]:
+def _frame(report: Report, key: Key, severity: str) -> dict[str, Any]:
     """What every finding has: who found it, when, how bad."""
     run = report.run
-    moment = f"{run.started:%Y-%m-%dT%H:%M:%S}.{run.started.microsecond // 1000:03d}Z"
+    at = moment(run.started)
     region, account = label(run.region, 64), label(run.account, 64)
     level = {"Label": severity.upper(), "Original": severity}
     return {
         "SchemaVersion": "2018-10-08",
-        "Id": label(f"stockade/{run.stack}/{region}/{control}/{subject}", 512),
+        "Id": _identity(report, key),
         "ProductArn": f"arn:{_partition(region)}:securityhub:{region}:{account}:product/{account}/default",
         "ProductName": "Stockade",
-        "GeneratorId": label(f"stockade/{control}", 512),
+        "GeneratorId": label(f"stockade/{key[0]}", 512),
         "AwsAccountId": account,
         "Region": region,
-        "CreatedAt": moment,
-        "UpdatedAt": moment,
+        "CreatedAt": at,
+        "UpdatedAt": at,
         "Types": [_TYPE],
         "Severity": level,
         "FindingProviderFields": {"Severity": level, "Types": [_TYPE]},
     }
+
+
+def _identity(report: Report, key: Key) -> str:
+    """The same for the same finding in every run, and for no other: a changed name carries a hash."""
+    name = "/".join(filter(None, ("stockade", report.run.stack, report.run.region, *key)))
+    shown = label(name, 440)
+    return shown if shown == name else f"{shown}/{identity(report, 'asff', *key)}"
 
 
 def _partition(region: str) -> str:

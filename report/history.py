@@ -37,6 +37,7 @@ class Entry(BaseModel):
     subjects: int
     counts: dict[Status, int]
     red: tuple[tuple[str, str, Status], ...] = Field(description="control, subject, status; each pair once")
+    waived: tuple[tuple[str, str, str], ...] = Field(default=(), description="control, subject, waiver")
     accepted: AwareDatetime | None = Field(description="the accepted run that `changes` compares with")
     changes: tuple[Change, ...]
 
@@ -47,6 +48,9 @@ def entry_of(report: Report, *, narrowed: bool) -> Entry:
     for result in report.results:
         if result.status in OPEN:
             red.setdefault((result.control, result.subject), []).append(result.status)
+    waived = {
+        (r.control, r.subject, r.waiver.id) for r in report.results if r.status is Status.WAIVED and r.waiver
+    }
     return Entry(
         **report.run.model_dump(include={"stack", "started", "seconds", "commit", "catalogue", "scope"}),
         narrowed=narrowed,
@@ -55,6 +59,7 @@ def entry_of(report: Report, *, narrowed: bool) -> Entry:
         subjects=len(report.subjects),
         counts=report.counts(),
         red=tuple((*pair, worst(statuses)) for pair, statuses in sorted(red.items())),
+        waived=tuple(sorted(one for one in waived if one[:2] not in red)),
         accepted=report.run.accepted,
         changes=report.changes,
     )
