@@ -9,12 +9,8 @@ from pydantic import ValidationError
 
 import fault
 from report import asff, brief, diagram, history, html, junit, oscal, sarif, summary, table, trend
+from report.files import FILES, PACKED, clear, replaced
 from report.model import Report
-
-FILES = (
-    "index.html", "summary.html", "junit.xml", "results.sarif", "oscal.json", "results.csv", "asff.json",
-    "region.svg",
-)  # fmt: skip
 
 
 def load(path: Path) -> Report:
@@ -36,26 +32,25 @@ def load(path: Path) -> Report:
 
 
 def write_all(report: Report, out: Path, packed: bool = False) -> list[Path]:
-    """Write every rendering into `out`, which also holds the history of earlier runs; returns the files.
+    """Write every rendering into `out`, which also holds the records of earlier runs; returns the files.
 
-    `packed`: results.csv.gz instead of results.csv; the other one, of an earlier run, goes.
+    `packed`: results.csv.gz instead of results.csv. All are replaced at once, when the last one is written.
     """
-    out.mkdir(parents=True, exist_ok=True)
     past = trend.past_of(report, out / history.FOLDER)
-    texts = {
-        "index.html": html.render(report, past),
-        "summary.html": brief.render(report, past),
-        "region.svg": diagram.svg(report.region, report, standalone=True),
-    }
-    for name, text in texts.items():
-        (out / name).write_text(text, encoding="utf-8", errors="replace")
-    junit.write(report, out / "junit.xml")
-    sarif.write(report, out / "results.sarif")
-    oscal.write(report, out / "oscal.json")
-    csv, other = ("results.csv.gz", "results.csv") if packed else ("results.csv", "results.csv.gz")
-    (out / other).unlink(missing_ok=True)
-    table.write(report, out / csv)
-    asff.write(report, out / "asff.json", history.read(out / history.FOLDER, report.run.stack))
+    csv = PACKED if packed else "results.csv"
+    with replaced(out) as fresh:
+        texts = {
+            "index.html": html.render(report, past),
+            "summary.html": brief.render(report, past),
+            "region.svg": diagram.svg(report.region, report, standalone=True),
+        }
+        for name, text in texts.items():
+            (fresh / name).write_text(text, encoding="utf-8", errors="replace")
+        junit.write(report, fresh / "junit.xml")
+        sarif.write(report, fresh / "results.sarif")
+        oscal.write(report, fresh / "oscal.json")
+        table.write(report, fresh / csv)
+        asff.write(report, fresh / "asff.json", history.read(out / history.FOLDER, report.run.stack))
     return [out / (csv if name == "results.csv" else name) for name in FILES]
 
 
@@ -68,8 +63,13 @@ def command(arguments: list[str] | None = None) -> int:
         "--gzip", action="store_true", help="results.csv.gz, for a fleet of hundreds of nodes"
     )
     options = parser.parse_args(arguments)
-    report = load(options.results)
-    written = write_all(report, options.out or options.results.parent, options.gzip)
+    out: Path = options.out or options.results.parent
+    try:
+        report = load(options.results)
+    except fault.Fault:
+        clear(out)  # what stands there is of other results than those that were named
+        raise
+    written = write_all(report, out, options.gzip)
     summary.show(report)
     print(f"report: {written[0]}")
     return report.exit_code()

@@ -24,7 +24,7 @@ from controls.frameworks import load as load_frameworks
 from controls.model import load as load_catalogue
 from controls.waivers import load_waivers
 from fault import Fault
-from report import history, junit, summary
+from report import files, history, junit, summary
 from report.model import Report, Status
 from verify import accepted
 from verify.collection import check_items, expand_nodes
@@ -69,9 +69,6 @@ class State:
         if option.remark:
             self.judgement.remarks.append(option.remark)
         self.results: Path = option.results
-        if not option.collectonly:
-            # A run that dies early must not leave an older, greener result behind.
-            self.results.unlink(missing_ok=True)
         self.reach = Reach(self.fleet, option.patience)
         self.progress = Progress(sys.stderr)
         self.deselected = 0
@@ -120,6 +117,10 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     _take_over_xdist(option)
     if option.help or option.version or option.markers or option.showfixtures:
         return None
+    if not option.collectonly:
+        # A run that dies early must not leave an older, greener result behind, nor its renderings.
+        option.results.unlink(missing_ok=True)
+        files.clear(option.results.parent)
     try:
         _read_environment(option.aws_env)
         config.stash[STATE] = State(config)

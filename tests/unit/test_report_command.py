@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fault import Fault
-from report.__main__ import FILES, command
+from report import html
+from report.__main__ import command
+from report.files import FILES
 from tests.unit import report_sample as sample
+from tests.unit import verify_bench
+from tests.unit.verify_bench import GOOD, Bench
+
+pytest_plugins = ["pytester"]
+bench = verify_bench.bench  # the fixture
+SMALL: dict[str, Any] = {"good": True, "node_controls": 9, "region_controls": 8}
 
 
 @pytest.mark.parametrize(("good", "code"), [(True, 0), (False, 3)])
@@ -65,3 +74,66 @@ def test_what_is_no_result_file_is_a_fault_in_one_line(
     assert caught.value.code == 2
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "index.html").exists()
+
+
+@pytest.mark.parametrize("content", ["", '{"schema": "stockade/results/2"}'])
+def test_unreadable_results_leave_no_page_of_an_older_run(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    sample.report(**SMALL).save(path)
+    command([str(path)])
+    path.write_text(content)
+    with pytest.raises(Fault):
+        command([str(path)])
+    assert [found.name for found in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_renderings_are_replaced_together_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "results.json"
+    sample.report(**SMALL).save(path)
+    command([str(path)])
+    before = {name: (tmp_path / name).read_bytes() for name in FILES}
+    sample.report(**SMALL | {"good": False}).save(path)
+
+    def broken(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(html, "render", broken)
+        command([str(path)])
+    assert {name: (tmp_path / name).read_bytes() for name in FILES} == before
+    assert {found.name for found in tmp_path.iterdir()} == {*FILES, "results.json"}
+    command([str(path)])
+    assert all((tmp_path / name).read_bytes() != before[name] for name in ("index.html", "junit.xml"))
+
+
+@pytest.mark.parametrize(
+    ("tests", "arguments"),
+    [
+        ("pytest.exit('the power went')", ()),
+        ("def test_broken(: pass", ()),
+        (GOOD, ("--aws-env", "/nowhere")),
+        (GOOD, ("--nodes", "no-such-node")),
+    ],
+    ids=["interrupted", "not collected", "wrong use", "wrong selection"],
+)
+def test_a_run_that_came_to_nothing_leaves_nothing_green_behind(
+    bench: Bench, tests: str, arguments: tuple[str, ...]
+) -> None:
+    results = bench.pytester.path / "results.json"
+    assert bench.run(GOOD).ret == 0
+    command([str(results)])
+    assert bench.run(tests, *arguments).ret != 0
+    assert not results.exists() or bench.results["faults"]
+    assert [name for name in FILES if (results.parent / name).exists() and name != "junit.xml"] == []
+    assert results.exists() == (results.parent / "junit.xml").exists()
+
+
+def test_a_look_at_what_would_run_leaves_the_last_run_as_it_is(bench: Bench) -> None:
+    results = bench.pytester.path / "results.json"
+    assert bench.run(GOOD).ret == 0
+    command([str(results)])
+    before = (results.parent / "index.html").read_bytes()
+    bench.run(GOOD, "--collect-only")
+    assert (results.parent / "index.html").read_bytes() == before and results.exists()
