@@ -18,13 +18,12 @@ WARNING_DAYS = 30
 
 def judge_system(facts: dict[str, Any], wanted: dict[str, Any]) -> tuple[list[str], list[str]]:
     """(problems, warnings) of the machine itself: distribution, Python, room, package manager."""
-    problems, warnings = [], []
+    problems: list[str] = []
+    warnings: list[str] = []
     system = (facts["os"]["id"], facts["os"]["version"])
     name = facts["os"]["name"] or " ".join(system)
     if system in UNPROVEN:
         warnings.append(f"{name} is expected to work and not proven by tests; Debian 12 and 13 are")
-    elif system not in PROVEN:
-        problems.append(f"{name}; Debian 12 and 13 are supported; use one of their images")
     if not facts["systemd"]:
         problems.append(
             "systemd is not running; the guard's timed revert needs it; boot the node with systemd"
@@ -110,6 +109,10 @@ def judge_entries(entries: list[dict[str, Any]], today: date) -> tuple[list[str]
 
 def judge(facts: dict[str, Any], wanted: dict[str, Any], now: float) -> tuple[list[str], list[str]]:
     """All problems and warnings of one node; `now` is the controller's clock in seconds."""
+    system = (facts["os"]["id"], facts["os"]["version"])
+    if system not in PROVEN | UNPROVEN:  # whatever else is wrong there is nobody's concern
+        name = facts["os"]["name"] or " ".join(system)
+        return [f"{name}; Debian 12 and 13 are supported; use one of their images"], []
     problems, warnings = judge_system(facts, wanted)
     problems += judge_access(facts, wanted)
     skew = abs(facts["clock"] - now)

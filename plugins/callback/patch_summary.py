@@ -28,7 +28,6 @@ PHASES = {
     "Bring the packages back to the versions before the run": "go back",
     "Reboot for the recorded reason": "reboot",
     "Look whether packages are whole, services run and the installed kernel is the running one": "verify",
-    "Look whether packages are whole and services run": "verify",
     "Let a new login prove that the node can still be administered": "login",
     "Judge the service and take the node into service again": "health",
     "Take what the change did into a new database": "checksums",
@@ -53,7 +52,8 @@ def describe(record: dict | None, failure: str | None, done: bool) -> str:
         f"rebooted: {'; '.join(record['reboot']['causes'])}" if record["reboot"]["wanted"] else "no reboot"
     )
     if record["reboot"]["required"] and not record["reboot"]["wanted"]:
-        parts[-1] = f"REBOOT LEFT TO YOU: {'; '.join(record['reboot']['causes'])}"
+        whom = str(record["reboot"].get("left_to") or "you").upper()
+        parts[-1] = f"REBOOT LEFT TO {whom}: {'; '.join(record['reboot']['causes'])}"
     window = record["window"]
     parts.append(f"forced: {window['forced']}" if window["forced"] else "inside of the window")
     checksums = record.get("integrity") or {}

@@ -200,14 +200,10 @@ class Change:
 
     def validate(self):
         """Stage every wanted file where nothing reads it and let the validators judge."""
-        missing = missing_pam_modules(self.wanted["files"])
-        if missing and not self.module.check_mode:  # a blank node gets the module's package in the same run
-            self.fail(
-                f"refused before anything was changed: {', '.join(missing)} is not on this node; "
-                "a PAM file that names a missing module keeps everybody out; install its package first"
-            )
-        staged = tempfile.mkdtemp(prefix="stockade-staged-", dir="/run")
+        self.refuse_missing_pam(self.wanted["files"])
+        staged = ""
         try:
+            staged = tempfile.mkdtemp(prefix="stockade-staged-", dir="/run")
             for entry in self.wanted["files"]:
                 if entry["state"] == "present" and entry["link"] is None:
                     place = staged + entry["path"]
@@ -215,10 +211,21 @@ class Change:
                     content = entry["content"].encode(errors="surrogateescape")
                     node.put_file(place, content, int(entry["mode"], 8), 0, 0)
             refused = self.first_failure(self.wanted["validate"], staged)
+        except OSError as error:
+            refused = f"/run cannot take the files to be checked: {error.strerror}; make room there"
         finally:
-            shutil.rmtree(staged)
+            shutil.rmtree(staged, ignore_errors=True)
         if refused:
             self.fail(f"refused before anything was changed: {refused}")
+
+    def refuse_missing_pam(self, entries):
+        """End before a PAM file comes that names a module which this node has not got."""
+        missing = missing_pam_modules(entries)
+        if missing and not self.module.check_mode:  # a blank node gets the module's package in the same run
+            self.fail(
+                f"refused before anything was changed: {', '.join(missing)} is not on this node; "
+                "a PAM file that names a missing module keeps everybody out; install its package first"
+            )
 
     def wait_for_pending(self):
         """An earlier change without proof reverts first; waiting for it is bounded by its own deadline."""
@@ -331,8 +338,17 @@ class Change:
         diff += [{"prepared": f"{what}\n"} for what, _ in steps]
         result = {"changed": bool(diff), "diff": diff, "generation": None}
         if diff and not self.module.check_mode:
+            # Packages are no part of a generation: one may be gone that its PAM files need.
+            self.refuse_missing_pam(
+                [restored_file(path, content) for path, member, content in todo if member]
+            )
             result["generation"] = self.apply([])
         return result
+
+
+def restored_file(path, content):
+    """A path that a restore brings back, as a wanted file."""
+    return {"path": path, "state": "present", "content": content.decode(errors="replace")}
 
 
 def restored_difference(path, member, content):

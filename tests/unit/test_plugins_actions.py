@@ -80,6 +80,20 @@ def test_what_would_go_wrong_is_named_before_anything_changes(facts, wanted, wor
     assert found[0].count(";") >= 2, "value, rule and fix"
 
 
+@pytest.mark.parametrize(
+    ("name", "version", "called", "python"),
+    [
+        ("ubuntu", "20.04", "Ubuntu 20.04.6 LTS", [3, 8]),
+        ("debian", "11", "Debian GNU/Linux 11 (bullseye)", [3, 9]),
+        ("rhel", "9.4", "Red Hat Enterprise Linux 9.4 (Plow)", [3, 9]),
+        ("debian", "", "Debian GNU/Linux trixie/sid", [3, 13]),
+    ],
+)
+def test_another_system_is_refused_in_one_line_whatever_else_is_wrong_there(name, version, called, python):
+    facts = {"os": {"id": name, "version": version, "name": called}, "python": python, "dpkg_free": False}
+    assert problems(facts) == [f"{called}; Debian 12 and 13 are supported; use one of their images"]
+
+
 def test_all_problems_come_at_once():
     assert len(problems({"systemd": False, "dpkg_free": False}, {"automation": []})) == 3
 

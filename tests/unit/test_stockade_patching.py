@@ -55,13 +55,27 @@ program = _load()
         # Sunday 01:00 in Kolkata is Saturday 19:30 in UTC.
         (datetime(2026, 11, 21, 19, 30, tzinfo=UTC), "Asia/Kolkata", True),
         (datetime(2026, 11, 22, 2, 0, tzinfo=UTC), "Asia/Kolkata", False),
+        # London, the last Sunday of October: 01:30 comes twice, the clock goes back at 01:00 UTC.
+        (datetime(2026, 10, 25, 0, 30, tzinfo=UTC), "Europe/London", True),
+        (datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "Europe/London", True),
+        (datetime(2026, 10, 25, 3, 59, tzinfo=UTC), "Europe/London", True),
+        (datetime(2026, 10, 25, 4, 0, tzinfo=UTC), "Europe/London", False),
+        # The last one of March has no 01:30: the window opens when the clock jumps to 02:00, at 01:00 UTC.
+        (datetime(2027, 3, 28, 0, 59, tzinfo=UTC), "Europe/London", False),
+        (datetime(2027, 3, 28, 1, 0, tzinfo=UTC), "Europe/London", True),
+        (datetime(2027, 3, 28, 2, 59, tzinfo=UTC), "Europe/London", True),
+        (datetime(2027, 3, 28, 3, 0, tzinfo=UTC), "Europe/London", False),
     ],
 )
 def test_the_window_is_judged_in_its_own_time_zone(moment, zone, inside):
     assert window.in_window("Sun 01:00-04:00", zone, moment) is inside
 
 
-@pytest.mark.parametrize("text", ["Sunday 01:00-04:00", "Sun 1:00-4:00", "", "Sun 01:00"])
+@pytest.mark.parametrize(
+    "text",
+    ["Sunday 01:00-04:00", "Sun 1:00-4:00", "", "Sun 01:00", "Sat 22:00-02:00", "Sun 01:00-25:00",
+     "Sun 01:60-02:00", "Sun 03:00-03:00"],
+)  # fmt: skip
 def test_a_window_that_cannot_be_read_is_wrong_use(text):
     with pytest.raises(ValueError, match="a window is a day and two times of it") as refused:
         window.in_window(text, "Etc/UTC", datetime.now(UTC))

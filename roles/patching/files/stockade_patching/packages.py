@@ -167,10 +167,17 @@ def argument(name: str, version: str) -> str:
     return f"{name.removesuffix(':all')}={version}"
 
 
-def download(updates: list[Update], configuration: dict[str, Any]) -> None:
+# What apt would bring without taking anything away; what cannot be had so is left and named.
+FULL = ("apt-get", "-q", "-y", "--no-remove", "--with-new-pkgs", "upgrade")
+
+
+def download(mode: str, updates: list[Update], configuration: dict[str, Any]) -> None:
     """Fetch everything before anything is installed: a source that vanishes leaves the node as it was."""
     wanted = [argument(update.name, update.after) for update in updates]
-    command = ("apt-get", "-q", "-y", "--no-remove", "--download-only", "install", *wanted)
+    command = {
+        "security": ("apt-get", "-q", "-y", "--no-remove", "--download-only", "install", *wanted),
+        "full": (*FULL, "--download-only"),
+    }[mode]
     limits = configuration["limits"]
     apt(*command, seconds=limits["download"], lock_seconds=limits["lock"])
 
@@ -178,10 +185,7 @@ def download(updates: list[Update], configuration: dict[str, Any]) -> None:
 def install(mode: str, configuration: dict[str, Any]) -> None:
     """Install the pending updates from what was downloaded; never removes a package."""
     limits = configuration["limits"]
-    command = {
-        "security": ("unattended-upgrade", "-v"),
-        "full": ("apt-get", "-q", "-y", "--no-remove", "--with-new-pkgs", "upgrade"),
-    }[mode]
+    command = {"security": ("unattended-upgrade", "-v"), "full": FULL}[mode]
     apt(*command, seconds=limits["install"], lock_seconds=limits["lock"], tries=1)
 
 

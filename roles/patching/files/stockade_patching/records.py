@@ -66,10 +66,14 @@ def failed_units() -> list[str]:
     return sorted(line.split()[0] for line in lines if line.strip())
 
 
+def _inside(configuration: dict[str, Any], moment: datetime) -> bool:
+    return in_window(configuration["window"], configuration["timezone"], moment)
+
+
 def begin(run: str, trigger: str, mode: str, configuration: dict[str, Any], force: str) -> Record:
     """The record before anything is changed: a run that is cut off leaves `outcome` at `running`."""
     begun, day = now(), holds.today(configuration)
-    inside = in_window(configuration["window"], configuration["timezone"], begun)
+    inside = _inside(configuration, begun)
     return {
         "schema": SCHEMA,
         "run": run,
@@ -94,6 +98,7 @@ def begin(run: str, trigger: str, mode: str, configuration: dict[str, Any], forc
         "before": packages.versions(),
         "after": {},
         "packages": [],
+        "left": [],
         "repaired": [],
         "kernel": reboots.kernel(),
         "reboot": {"required": False, "causes": [], "policy": configuration["reboot"], "done": False},
@@ -129,13 +134,17 @@ def conclude(record: Record, configuration: dict[str, Any], planned: dict[str, s
     """What there is now, whatever happened in between."""
     after = packages.versions()
     reason = reboots.reason()
+    wanted = reboots.wanted(configuration, reason)
+    # What outlasts its window does not end in a reboot in working hours; the next unattended run does it.
+    late = wanted and not record["window"]["forced"] and not _inside(configuration, now())
     record["after"] = after
     record["packages"] = changes(record["before"], after, planned)
     record["kernel"] = reboots.kernel()
     record["reboot"] |= {
         "required": reason is not None,
         "causes": reason["causes"] if reason else [],
-        "wanted": reboots.wanted(configuration, reason),
+        "wanted": wanted and not late,
+        "left_to": "the next window" if late else "you" if reason and not wanted else None,
     }
     record["failed_units"]["after"] = failed_units()
     record["problem"] = problem
@@ -147,7 +156,6 @@ def close(record: Record, configuration: dict[str, Any]) -> Record:
     """The end of a step: its time, and whether the window was kept until then."""
     ended = now()
     record["finished"] = ended.isoformat(timespec="seconds")
-    inside = in_window(configuration["window"], configuration["timezone"], ended)
-    record["window"]["kept"] = bool(record["window"]["inside_at_start"] and inside)
+    record["window"]["kept"] = bool(record["window"]["inside_at_start"] and _inside(configuration, ended))
     save(record)
     return record

@@ -29,9 +29,10 @@ def update(run: str, trigger: str, mode: str, configuration: Configuration, forc
         updates = packages.pending(mode, configuration["origins"])
         planned = {entry.name: entry.origin for entry in updates}
         if updates:
-            packages.download(updates, configuration)
+            packages.download(mode, updates, configuration)
             packages.install(mode, configuration)
-        problem = remaining(mode, configuration)
+        record["left"] = left(mode, configuration)
+        problem = remaining(mode, record["left"])
     except (Refused, ValueError) as refused:
         problem = str(refused)
         if half := packages.unsettled():
@@ -55,15 +56,22 @@ def opened(run: str, trigger: str, mode: str, configuration: Configuration, forc
     return record
 
 
-def remaining(mode: str, configuration: Configuration) -> str:
-    """What should be done and is not, as a problem; empty when the node is as it should be."""
+def left(mode: str, configuration: Configuration) -> list[str]:
+    """Updates that are still there to be had, as `package:architecture version`."""
+    return [f"{entry.name} {entry.after}" for entry in packages.pending(mode, configuration["origins"])]
+
+
+def remaining(mode: str, still: list[str]) -> str:
+    """What should be done and is not, as a problem; empty when the node is as it should be.
+
+    A full run may leave an update that would take another package away; it is named, for a person to decide.
+    """
     half = packages.unsettled()
     if half:
         return f"{', '.join(half)} half-way; dpkg has to finish; read /var/log/dpkg.log and patch again"
-    left = [f"{entry.name} {entry.after}" for entry in packages.pending(mode, configuration["origins"])]
-    if mode == "security" and left:
+    if mode == "security" and still:
         rule = "every security update has to be installed"
-        return f"{', '.join(left)} still pending; {rule}; hold it, or read the log"
+        return f"{', '.join(still)} still pending; {rule}; hold it, or read the log"
     return ""
 
 
