@@ -15,6 +15,29 @@ MOST = 2 * 1024**3
 """Largest bundle that is read, in bytes."""
 
 
+_PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"PK\x03\x04": "zip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+
+
+def no_bundle(data: bytes) -> str:
+    """Why this was never a bundle, or was made into something else as a whole; "" for what may be one."""
+    if not data:
+        return "it is empty: a bundle is a tar archive"
+    packed = next((name for magic, name in _PACKED.items() if data.startswith(magic)), "")
+    if packed:
+        return f"it is packed by {packed}: a bundle is a plain tar archive, so unpack it and check again"
+    # A bundle whose first header was touched here and there is still one, and the bytes are named.
+    first = header(MANIFEST, 0)
+    places = (*range(len(MANIFEST)), *range(257, 262))  # its name, and the mark of a tar archive
+    alike = sum(data[at : at + 1] == first[at : at + 1] for at in places)
+    return "" if alike > len(places) // 3 else "it is no bundle: it does not begin with a manifest"
+
+
 def header(name: str, size: int) -> bytes:
     """The 512 bytes before a file: no owner, no time, mode 0644."""
     info = tarfile.TarInfo(name)

@@ -29,8 +29,12 @@ def check(path: Path, signers: Path) -> Verdict:
     Raises Fault when there is nothing to read.
     """
     data = _read(path)
+    if strange := archive.no_bundle(data):
+        return Verdict([strange])
     verdict, layout = Verdict(), trace.read(data)
     seal, answer = _sealed(layout, signers)
+    if answer.signer and (other := manifest.other_schema(layout.listed)):
+        return Verdict([f"{archive.MANIFEST} {other}"])
     verdict.signer = answer.signer
     known = manifest.read(layout.listed)
     files = _originals(known, layout, data)
@@ -39,13 +43,21 @@ def check(path: Path, signers: Path) -> Verdict:
     if touched:
         verdict.complaints.append(str(touched))
     elif files is None:
-        verdict.complaints.append("what was packed cannot be told any more: more than one part was touched")
+        verdict.complaints.append(_lost(data, layout))
     if isinstance(known, manifest.Manifest):
         _compare(known, archive.members(data), verdict, layout)
     else:
-        verdict.complaints.append(f"{archive.MANIFEST} is no manifest: {known}")
+        verdict.complaints.append(f"{archive.MANIFEST} is no manifest that is read here: {known}")
     _judge_seal(layout, answer, touched, verdict)
     return verdict
+
+
+def _lost(data: bytes, layout: trace.Layout) -> str:
+    """Why nothing can be told of what was packed."""
+    what = "what was packed cannot be told any more"
+    if len(data) < archive.span(len(layout.listed)):
+        return f"{what}: the archive ends after {len(data)} bytes, within its manifest"
+    return f"{what}: more than one part was touched"
 
 
 def _read(path: Path) -> bytes:
@@ -61,14 +73,14 @@ def _read(path: Path) -> bytes:
 
 def _sealed(layout: trace.Layout, signers: Path) -> tuple[bytes | None, signature.Answer]:
     """The signature that holds, of the two that an archive has; the first one when none does."""
-    if layout.seal is None:
+    if not layout.seals:
         return None, signature.Answer(reason="the manifest is not signed")
-    first = signature.verify(layout.listed, layout.seal, signers)
-    if not first.signer and layout.seal_copy != layout.seal:
-        second = signature.verify(layout.listed, layout.seal_copy, signers)
-        if second.signer:
-            return layout.seal_copy, second
-    return layout.seal, first
+    answers = []
+    for seal in layout.seals:
+        answers.append(signature.verify(layout.listed, seal, signers))
+        if answers[-1].signer:
+            return seal, answers[-1]
+    return layout.seals[0], answers[0]
 
 
 def _originals(known: manifest.Manifest | str, layout: trace.Layout, data: bytes) -> dict[str, bytes] | None:
@@ -88,7 +100,7 @@ def _judge_seal(
 ) -> None:
     if answer.signer:
         return
-    if layout.seal is None:
+    if not layout.seals:
         verdict.complaints.append(answer.reason)
         return
     hint = "" if touched else "; files and manifest agree, so manifest or signature was made anew or touched"

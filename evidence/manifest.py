@@ -74,7 +74,19 @@ def read(data: bytes) -> Manifest | str:
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:
-        return str(error.errors()[0]["msg"])
+        return other_schema(data) or str(error.errors()[0]["msg"])
+
+
+def other_schema(data: bytes) -> str:
+    """What to do with a manifest of another version of Stockade; "" for one of ours or none at all."""
+    try:
+        found = json.loads(data)
+        named = str(found.get("schema", ""))
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+    if named == SCHEMA or not named.startswith(SCHEMA.rpartition("/")[0] + "/"):
+        return ""
+    return f"is of schema {named[:60]}, this version reads {SCHEMA}: check it with the version that packed it"
 
 
 def intact(entry: Entry, data: bytes) -> bool:

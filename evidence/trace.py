@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evidence import archive, manifest
-from evidence.archive import BLOCK, MANIFEST, SIGNATURE
+from evidence.archive import BLOCK, MANIFEST, SEAL_COPY, SIGNATURE
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Layout:
     seal_copy: bytes
     files: dict[str, bytes]
 
+    @property
+    def seals(self) -> list[bytes]:
+        """The signatures that stand there, each different one once."""
+        return list(dict.fromkeys(seal for seal in (self.seal, self.seal_copy) if seal))
+
 
 def read(data: bytes) -> Layout:
     """The parts of an archive by their places; an unreadable manifest leaves `files` empty."""
@@ -56,6 +61,9 @@ def read(data: bytes) -> Layout:
         files[entry.path] = data[at + BLOCK : at + BLOCK + entry.size]
         at += archive.span(entry.size)
     copy = data[at + BLOCK : at + BLOCK + len(seal)] if seal else b""
+    if seal is None and data[at : at + len(SEAL_COPY)] == SEAL_COPY.encode():
+        # Somebody took the first one out: the second one still tells what is missing.
+        copy = data[at + BLOCK : at + BLOCK + _size(data, at, SEAL_COPY)]
     return Layout(listed, seal, copy, files)
 
 

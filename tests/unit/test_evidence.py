@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -18,37 +17,10 @@ from evidence.__main__ import run
 from evidence.check import check
 from evidence.contents import gather
 from fault import Fault
+from tests.unit.evidence_sample import FILES, LISTED, first_other, key, named_byte, seal, verdict
 from tests.unit.report_sample import report as sample
 
-FILES = {
-    "a.txt": b"first " * 40,
-    "empty": b"",
-    "facts/node-1.json": bytes(range(256)) * 3,
-    "results.json": b"{}\n",
-}
-LISTED = manifest.render(FILES)
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key made for this test, with the signers that believe it beside it."""
-    folder = tmp_path_factory.mktemp("key")
-    argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "auditor", "-f", str(folder / "key")]
-    subprocess.run(argv, check=True)
-    public = (folder / "key.pub").read_text()
-    (folder / "signers").write_text(f'auditor@example namespaces="{signature.NAMESPACE}" {public}')
-    return folder / "key"
-
-
-@pytest.fixture(scope="module")
-def seal(key: Path) -> bytes:
-    return signature.sign(LISTED, key)
-
-
-def verdict(tmp_path: Path, data: bytes, key: Path) -> list[str]:
-    path = tmp_path / "bundle.tar"
-    path.write_bytes(data)
-    return check(path, key.with_name("signers")).complaints
+__all__ = ["key", "seal"]  # fixtures
 
 
 def test_the_same_files_give_the_same_bytes() -> None:
@@ -103,18 +75,6 @@ def test_a_touched_file_is_named_with_its_byte_and_the_archives(
     assert said == [f"{name}: first touched at byte {at} (byte {place} of the archive)"]
 
 
-def _first(whole: bytes, touched: bytes) -> int:
-    """The first byte that is another, found the slow way."""
-    pairs = enumerate(zip(whole, touched, strict=False))
-    return next((i for i, (a, b) in pairs if a != b), min(len(whole), len(touched)))
-
-
-def _named(said: list[str]) -> int:
-    found = re.search(r"byte (\d+) of the archive", said[0])
-    assert found, said
-    return int(found[1])
-
-
 @pytest.mark.parametrize("other", [1, 16, 64])
 def test_no_touched_byte_of_a_header_hides_what_stands_behind_it(seal: bytes, other: int) -> None:
     good = archive.build(LISTED, seal, FILES)
@@ -149,7 +109,7 @@ def test_one_touched_byte_is_named_wherever_it_stands(
     start = data.draw(st.sampled_from([0, *(good.index(part) for part in parts if part), len(good) - 1024]))
     at = data.draw(st.integers(max(0, start - 512), min(start + 1024, len(whole) - 1)))
     whole[at] ^= data.draw(st.integers(1, 255))
-    assert _named(verdict(tmp_path_factory.mktemp("touched"), bytes(whole), key)) == at
+    assert named_byte(verdict(tmp_path_factory.mktemp("touched"), bytes(whole), key)) == at
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)
@@ -168,7 +128,9 @@ def test_the_first_of_many_touched_bytes_is_named(
         at = data.draw(st.integers(after, len(whole) - 1))
         del whole[at : at + data.draw(st.integers(1, 600))]
     said = verdict(tmp_path_factory.mktemp("touched"), bytes(whole), key)
-    assert (_named(said) if said else None) == (None if whole == good else _first(good, bytes(whole)))
+    assert (named_byte(said) if said else None) == (
+        None if whole == good else first_other(good, bytes(whole))
+    )
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)
