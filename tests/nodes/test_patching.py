@@ -90,7 +90,8 @@ def test_no_security_update_is_pending(host):
     age = host.run("find /var/lib/apt/periodic/update-success-stamp -mmin -2880")
     assert age.stdout.strip(), "the package index is older than two days, or was never fetched"
     pending = host.check_output("apt-get -s -o Debug::NoLocking=true dist-upgrade").splitlines()
-    assert [line for line in pending if line.startswith("Inst ") and "Debian-Security" in line] == []
+    updates = [line for line in pending if line.startswith("Inst ")]
+    assert [line for line in updates if re.search("Debian-Security|Ubuntu:.*-security", line)] == []
 
 
 @pytest.mark.control("STK-PAT-005")
@@ -109,7 +110,14 @@ def test_unattended_updates_are_chosen_by_origin_and_label(apt):
     patterns += [v for v in apt.get("Unattended-Upgrade::Allowed-Origins", []) if v]
     assert patterns
     fields = [dict(field.split("=", 1) for field in pattern.split(",")) for pattern in patterns]
-    assert [f for f in fields if f.get("label", f.get("l")) != "Debian-Security" or "site" in f] == []
+    assert [f for f in fields if not security(f) or "site" in f] == []
+
+
+def security(fields):
+    """Whether a pattern can fit a distribution's security updates only."""
+    ubuntu = fields.get("archive", fields.get("a", "")).endswith("-security")
+    origin = fields.get("origin", fields.get("o"))
+    return fields.get("label", fields.get("l")) == "Debian-Security" or (origin == "Ubuntu" and ubuntu)
 
 
 @pytest.mark.control("STK-PAT-007")
