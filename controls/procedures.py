@@ -32,6 +32,9 @@ def _inside(value: str) -> str:
     return value
 
 
+Day = Annotated[date, BeforeValidator(_day)]
+
+
 class Document(BaseModel):
     """The file that proves it."""
 
@@ -41,22 +44,48 @@ class Document(BaseModel):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="of the file as it was filed")
 
 
+class Finding(BaseModel):
+    """One finding of an assessment: until when it is to be closed, and whether it was."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(
+        min_length=1, max_length=60, description="the assessor's number; a later record may repeat it"
+    )
+    due: Day
+    closed: Day | None = Field(default=None, description="the day on which it was closed, absent while open")
+
+
 class Record(BaseModel):
     """One performance of a procedure."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     control: str = Field(pattern=r"^STK-PRC-\d{3}$")
-    performed: Annotated[date, BeforeValidator(_day)] = Field(description="the day, in quotes")
+    performed: Day = Field(description="the day, in quotes")
     by: str = Field(
         pattern=r"^[a-z][a-z0-9 /-]{2,60}$", description="a role in lower case, never a person's name"
     )
     document: Document
+    expires: Day | None = Field(
+        default=None, description="the day on which what was filed runs out by itself, e.g. a certificate"
+    )
+    findings: tuple[Finding, ...] | None = Field(
+        default=None, description="of an assessment: every finding, with its day; [] says that there was none"
+    )
     remark: str = ""
 
     def due(self, control: Control) -> date:
         """The last day on which it still counts."""
         return self.performed + timedelta(days=control.cadence_days or 0)
+
+
+# What a record has to say beside its date and document: an attestation ends on its own day, whenever it was
+# filed, and an assessment is not done while one of its findings is overdue.
+ASKED = {
+    "STK-PRC-001": ("expires", "the day on which the first of its attestations runs out"),
+    "STK-PRC-003": ("findings", "every finding with the day by which it is to be closed, or [] for none"),
+}
 
 
 @dataclass(frozen=True)
@@ -84,14 +113,35 @@ def standing(control: Control, records: list[Record], folder: Path, day: date) -
             None, f"no record: {control.owner} performs it every {control.cadence_days} days and files one"
         )
     newest = mine[-1]
-    return Standing(newest, _complaint(control, newest, folder, day))
+    return Standing(newest, _complaint(control, newest, folder, day) or _overdue(mine, day))
+
+
+def _overdue(records: list[Record], day: date) -> str:
+    """Findings past their day. A new assessment closes none of an older one: its record repeats them."""
+    last = {finding.id: finding for record in records for finding in record.findings or ()}
+    late = [f for f in last.values() if day > f.due and (f.closed is None or f.closed > day)]
+    said = ", ".join(f"{f.id} (due {f.due})" for f in sorted(late, key=lambda f: (f.due, f.id)))
+    return f"{len(late)} finding(s) open past the day by which to close them: {said}" if late else ""
 
 
 def _complaint(control: Control, record: Record, folder: Path, day: date) -> str:
+    return _untimely(control, record, day) or _altered(record, folder)
+
+
+def _untimely(control: Control, record: Record, day: date) -> str:
     if record.performed > day:
         return f"performed {record.performed}, which is still to come on {day}"
     if day > record.due(control):
         return f"due since {record.due(control)}: last performed {record.performed} by {record.by}"
+    asked, what = ASKED.get(control.id, ("", ""))
+    if asked and getattr(record, asked) is None:
+        return f"its record has no `{asked}`: {what}"
+    if record.expires is not None and day > record.expires:
+        return f"what was filed on {record.performed} ran out on {record.expires}"
+    return ""
+
+
+def _altered(record: Record, folder: Path) -> str:
     path = folder / record.document.file
     if not path.resolve().is_relative_to(folder.resolve()):
         return f"{record.document.file} leads out of the folder"

@@ -74,6 +74,15 @@ def test_records_in_time_are_green_and_each_weakness_turns_its_control_red(tmp_p
     document.write_bytes(before + b"and more\n")
     assert red(judged(tmp_path, True, "2026-11-22")) == owed | {"STK-PRC-001"}
     document.write_bytes(before)
+    for name, control in (
+        (document.stem, "STK-PRC-001"),
+        ("third-party-assessment-2026-08-15", "STK-PRC-003"),
+    ):
+        record = tmp_path / "records" / f"{name}.yaml"
+        whole = record.read_text()
+        record.write_text(whole.replace("2027-09-30", "2026-11-21").replace("2027-01-31", "2026-11-21"))
+        assert red(judged(tmp_path, True, "2026-11-22")) == owed | {control}  # ran out; open past its day
+        record.write_text(whole)
     (tmp_path / "records" / "third-party-assessment-2026-08-15.yaml").unlink()
     assert red(judged(tmp_path, True, "2026-11-22")) == owed | {"STK-PRC-003"}
 

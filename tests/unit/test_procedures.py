@@ -75,6 +75,7 @@ def test_an_altered_or_lost_document_is_seen(folder: Path) -> None:
         ("by: compliance officer", "by: someone@example.org", "by"),
         ('performed: "2026-06-01"', "performed: 2026-06-01", "quoted text"),
         ('performed: "2026-06-01"', 'performed: "June"', "performed"),
+        ('expires: "2027-09-30"', "expires: 2027-09-30", "quoted text"),
         ("file: provider", "file: ../provider", "never outside"),
         ("remark: an example", "note: an example", "note"),
         ("control: STK-PRC-001", "control: STK-SSH-001", "control"),
@@ -90,3 +91,45 @@ def test_a_wrong_record_is_one_line(folder: Path, old: str, new: str, wrong: str
 def test_a_folder_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
     with pytest.raises(Fault, match="is no folder"):
         load_records(tmp_path / "none")
+
+
+ASSESSMENT = "third-party-assessment-2026-08-15"
+
+
+def assess(folder: Path, findings: str, name: str = ASSESSMENT) -> None:
+    """File the example assessment with other findings, under this name."""
+    text = (EXAMPLES / f"{ASSESSMENT}.yaml").read_text()
+    kept = [line for line in text.splitlines() if not line.startswith(("findings:", "  - {id:"))]
+    (folder / f"{name}.yaml").write_text("\n".join([*kept, findings, ""]))
+
+
+@pytest.mark.parametrize(
+    ("findings", "wrong"),
+    [
+        ("findings: []", ""),
+        ('findings: [{id: A-1, due: "2026-11-22"}]', ""),
+        ('findings: [{id: A-1, due: "2026-11-21"}]', "A-1 (due 2026-11-21)"),
+        ('findings: [{id: A-1, due: "2026-11-21", closed: "2026-11-22"}]', ""),
+        ('findings: [{id: A-1, due: "2026-11-21", closed: "2026-11-23"}]', "1 finding(s) open past"),
+        ("", "has no `findings`"),
+    ],
+)
+def test_a_finding_is_closed_by_its_day(folder: Path, findings: str, wrong: str) -> None:
+    assess(folder, findings)
+    found = said(folder, "STK-PRC-003")
+    assert (wrong in found) if wrong else found == ""
+
+
+def test_a_new_assessment_does_not_close_what_an_older_one_found(folder: Path) -> None:
+    assess(folder, 'findings: [{id: A-1, due: "2026-11-01"}]', "an-older-one")
+    assess(folder, "findings: []")
+    assert "A-1 (due 2026-11-01)" in said(folder, "STK-PRC-003")
+    assess(folder, 'findings: [{id: A-1, due: "2026-11-01", closed: "2026-11-02"}]')
+    assert said(folder, "STK-PRC-003") == ""
+
+
+def test_an_attestation_ends_on_its_own_day(folder: Path) -> None:
+    change(folder, 'expires: "2027-09-30"', 'expires: "2026-11-21"')
+    assert said(folder) == "what was filed on 2026-06-01 ran out on 2026-11-21"
+    change(folder, 'expires: "2026-11-21"\n', "")
+    assert "has no `expires`" in said(folder)
