@@ -145,10 +145,13 @@ WEAKNESSES: dict[str, tuple[str, str, set[str]]] = {
         "/usr/local/sbin/stockade-firewall load",
         _ids("FWL", 1, *range(3, 15)),
     ),
-    "the ssh server's drop-ins gone": (
-        "mkdir /root/sshd && mv /etc/ssh/sshd_config.d/*.conf /root/sshd/ && systemctl reload ssh",
-        "mv /root/sshd/*.conf /etc/ssh/sshd_config.d/ && systemctl reload ssh",
-        # The main file says two of them again.
+    # The main file repeats what the drop-in says, so it has to go as well; this one says two of them again.
+    "the ssh server's settings gone": (
+        "mkdir /root/sshd && mv /etc/ssh/sshd_config.d/*.conf /etc/ssh/sshd_config /root/sshd/"
+        " && printf 'PermitRootLogin no\nPasswordAuthentication no\nUsePAM yes\nAcceptEnv LANG LC_*\n'"
+        " > /etc/ssh/sshd_config && systemctl reload ssh",
+        "mv /root/sshd/sshd_config /etc/ssh/ && mv /root/sshd/*.conf /etc/ssh/sshd_config.d/"
+        " && systemctl reload ssh",
         _ids("SSH", 1, *range(3, 7), *range(8, 19), 21) | _ids("USR", 25),
     ),
     "a drop-in lets everybody in with a password again": (
