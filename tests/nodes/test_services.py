@@ -36,10 +36,10 @@ EXPOSURE = {
     "stockade-firewall.service": 2.0,
     "stockade-integrity-check.service": 1.5,
     "stockade-integrity-init.service": 1.5,
-    # It mounts for everybody, so nothing may give it a view of its own: its bound is one capability and few calls.
+    # It mounts for everybody, so nothing may give it a view of its own: one capability and few calls are left.
     "stockade-mount-options.service": 3.5,
     "stockade-patching-settle.service": 2.0,
-    # They put back whatever an access-critical change touched: files, accounts, kernel parameters, the packet filter.
+    # They put back whatever an access-critical change touched: files, accounts, kernel parameters, packet filter.
     "stockade-revert.service": 6.5,
     "stockade-watch.service": 6.5,
     "stockade-sudo-records.service": 1.5,
@@ -151,7 +151,7 @@ def test_services_that_we_shape_are_closed_in(host):
     assert {unit: float(score) for unit, score in scores.items() if float(score) > EXPOSURE[unit]} == {}
     assert set(scores) == set(EXPOSURE), said.stderr
     ours = host.run("systemctl list-unit-files --no-legend 'stockade-*.service'").stdout.splitlines()
-    assert {line.split()[0] for line in ours} - set(EXPOSURE) == set(), "nobody said how closed in it has to be"
+    assert {line.split()[0] for line in ours} - set(EXPOSURE) == set(), "nobody stated a bound for these"
 
 
 @pytest.mark.control("STK-SVC-003")
