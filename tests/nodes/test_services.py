@@ -36,10 +36,10 @@ EXPOSURE = {
     "stockade-firewall.service": 2.0,
     "stockade-integrity-check.service": 1.5,
     "stockade-integrity-init.service": 1.5,
-    # It mounts for everybody, so nothing may give it a view of its own: one capability and few calls are left.
+    # It mounts for everybody, so nothing may give it a view of its own: one capability is left.
     "stockade-mount-options.service": 3.5,
     "stockade-patching-settle.service": 2.0,
-    # They put back whatever an access-critical change touched: files, accounts, kernel parameters, packet filter.
+    # They put back whatever an access-critical change touched: files, accounts, packet filter
     "stockade-revert.service": 6.5,
     "stockade-watch.service": 6.5,
     "stockade-sudo-records.service": 1.5,
