@@ -48,7 +48,7 @@ author: Stockade
 """
 
 # Between two tasks nobody's access is in the balance, so that a controller may die between any two.
-ACCESS = frozenset(("guarded_change", "accounts", "preflight", "prove_access"))
+ACCESS = frozenset(("guarded_change", "accounts", "sysctl_set", "preflight", "prove_access"))
 ALONE = frozenset(
     (
         *constants._ACTION_META,
