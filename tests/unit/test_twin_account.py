@@ -446,6 +446,19 @@ def test_the_rotation_period_of_a_key_is_given_back(aws: Clients) -> None:
         kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=2561)
 
 
+def test_a_key_has_a_private_half_where_aws_gives_it_one(aws: Clients) -> None:
+    kms = aws.client("kms")
+    pair = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    how = {"KeyId": pair, "SigningAlgorithm": "RSASSA_PSS_SHA_256"}
+    signature = kms.sign(Message=b"said", **how)["Signature"]
+    assert kms.verify(Message=b"said", Signature=signature, **how)["SignatureValid"]
+    alone = kms.create_key()["KeyMetadata"]["KeyId"]
+    sealed = kms.encrypt(KeyId=alone, Plaintext=b"said")["CiphertextBlob"]
+    assert kms.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"said"
+    with pytest.raises(ClientError):
+        kms.get_public_key(KeyId=alone)
+
+
 def test_logging_needs_a_policy_that_lets_the_service_write(aws: Clients) -> None:
     s3, here = aws.client("s3"), {"LocationConstraint": REGION}
     for name in ("stk-unit-data", "stk-unit-logs"):
