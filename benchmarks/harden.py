@@ -71,7 +71,7 @@ def verdicts(fresh: float, again: float, changed: int, many: float, nodes: int) 
 
 def play(book: str, inventory: Path, **environment: str) -> Run:
     """Run a playbook over the inventory's nodes, all at once."""
-    argv = [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), book]
+    argv = [sys.executable, "-m", "playbooks", "-i", str(inventory), book]
     argv += ["-e", json.dumps({"harden_batches": ["100%"]})]
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(

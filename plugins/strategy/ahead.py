@@ -9,9 +9,11 @@ and the end by a failure are those of `linear`. What decides about access never 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 from ansible import constants
@@ -62,6 +64,19 @@ ALONE = frozenset(
     )
 )
 NEVER = sys.maxsize
+PLUGINS = Path(__file__).resolve().parents[1]
+
+
+def keep_what_is_worked_out() -> None:
+    """Once per process, before the first worker is forked: `plugins/controller/kept.py`."""
+    name = "stockade_kept"
+    if name in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(name, PLUGINS / "controller" / "kept.py")
+    assert spec and spec.loader  # the file lies beside this one
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.keep(PLUGINS.parent / "build" / "ansible" / "kept", [PLUGINS / "filter"])
 
 
 def in_plain_blocks(task: Any) -> bool:
@@ -169,6 +184,7 @@ class StrategyModule(StrategyMixin, Linear):
     """`linear`, whose queue hands a worker more than one task."""
 
     def __init__(self, tqm: Any) -> None:
+        keep_what_is_worked_out()
         super().__init__(tqm)
         self._results = Kept()
         self._iterator: Any = None
