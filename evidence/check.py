@@ -33,7 +33,7 @@ def check(path: Path, signers: Path) -> Verdict:
         return Verdict([strange])
     verdict, layout = Verdict(), trace.read(data)
     seal, answer = _sealed(layout, signers)
-    if answer.signer and (other := manifest.other_schema(layout.listed)):
+    if (answer.signer or not layout.seals) and (other := manifest.other_schema(layout.listed)):
         return Verdict([f"{archive.MANIFEST} {other}"])
     verdict.signer = answer.signer
     known = manifest.read(layout.listed)

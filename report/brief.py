@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from report import drift, page, view
 from report.history import Entry
-from report.model import ControlSummary, Report, Status, Waiver
+from report.model import ControlSummary, Report, Status
 from report.verdict import OPEN, URGENCY, judge
 from report.view import SEVERITIES
 
@@ -21,6 +21,8 @@ MOST_WAIVERS = 3
 MOST_CHANGES = 4
 MOST_LAYERS = 9
 MOST_FRAMEWORKS = 13
+ROOMY = 3  # as few risks, waivers and reasons together leave room for every layer and for whole names
+MOST_ROOMY = 18  # layers, and frameworks, on such a sheet
 
 
 @dataclass(frozen=True)
@@ -38,22 +40,29 @@ def render(report: Report, past: Sequence[Entry] = ()) -> str:
     style = page.text("colours.css", "brief.css")
     changes = drift.sorted_changes(report.changes)
     kinds = [(kind, sum(k == kind for k, _ in changes)) for kind in drift.KINDS]
-    found = risks(shown)
+    found, run = risks(shown), report.run
     # What is wrong with the run takes the place of risks that are no proof until it is repaired.
     most = MOST_RISKS - (2 if judge(report).reasons else 0)
+    roomy = len(found) + len(shown.waived) + len(judge(report).reasons) + len(run.remarks) <= ROOMY
+    layers, other_layers = _layers(shown, MOST_ROOMY if roomy else MOST_LAYERS)
+    listed = sorted(shown.frameworks, key=lambda item: -item.missing)  # what is open is never left out
+    frameworks = listed[: MOST_ROOMY if roomy else MOST_FRAMEWORKS]
     return (
         page.environment()
         .get_template("brief.html.j2")
         .render(
             report=report,
-            run=report.run,
+            run=run,
+            roomy=roomy,
+            other_layers=other_layers,
             verdict=judge(report),
             view=shown,
-            layers=sorted(shown.layers, key=lambda tally: -sum(tally.counts[s] for s in OPEN))[:MOST_LAYERS],
-            frameworks=shown.frameworks[:MOST_FRAMEWORKS],
+            layers=layers,
+            frameworks=[item for item in shown.frameworks if item in frameworks],
+            other_frameworks=listed[len(frameworks) :],
             risks=found[:most],
             risks_rest=len(found) - len(found[:most]),
-            waivers=_waivers(shown)[:MOST_WAIVERS],
+            waivers=shown.waived[:MOST_WAIVERS],
             waivers_rest=max(0, len(shown.waived) - MOST_WAIVERS),
             changes=changes[:MOST_CHANGES],
             changes_rest=max(0, len(changes) - MOST_CHANGES),
@@ -82,6 +91,13 @@ def risks(shown: view.View) -> list[Risk]:
     )
 
 
-def _waivers(shown: view.View) -> list[tuple[Waiver, int, int]]:
-    """(waiver, days left, results it covers), the first to end first."""
-    return [(item.waiver, item.days_left, len(item.entries)) for item in shown.waived]
+def _layers(shown: view.View, most: int) -> tuple[list[view.Tally], view.Tally | None]:
+    """The layers with most that is open, and the sum of all others: no result is left out of the table."""
+    tallies = sorted(shown.layers, key=lambda tally: -tally.open)
+    if len(tallies) <= most:
+        return tallies, None
+    rest = tallies[most - 1 :]
+    other = view.Tally(f"{len(rest)} other layers")
+    for status in Status:
+        other.counts[status] = sum(tally.counts[status] for tally in rest)
+    return tallies[: most - 1], other

@@ -6,8 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from controls.waivers import WARN_DAYS
 from report import drift, history
 from report.clauses import Framework, frameworks
 from report.findings import listed_controls, listed_subjects
@@ -82,11 +83,8 @@ class Waived:
 
     waiver: Waiver
     entries: list[Entry]
-    days_left: int  # whole days; below 0 when it is over
-
-    @property
-    def ends_soon(self) -> bool:
-        return self.days_left <= 30
+    days_left: int  # of the calendar in the waiver's own zone; below 0 when it is over
+    within: int | None = None  # 7 or 30 when it ends within as many days, 0 when it is over
 
 
 @dataclass(frozen=True)
@@ -186,10 +184,21 @@ def _waived(report: Report, entries: list[Entry]) -> list[Waived]:
             groups[waiver.model_dump_json()].append(entry)
     start = report.run.started
     found = [
-        Waived(waivers[key], members, (waivers[key].expires - start) // timedelta(days=1))
+        Waived(waiver := waivers[key], members, _days_left(waiver, start), _within(waiver, start))
         for key, members in groups.items()
     ]
     return sorted(found, key=lambda waived: waived.waiver.expires)
+
+
+def _days_left(waiver: Waiver, now: datetime) -> int:
+    """Days until the day on which it ends, as `python -m verify waivers` counts them."""
+    return (waiver.expires.date() - now.astimezone(waiver.expires.tzinfo).date()).days
+
+
+def _within(waiver: Waiver, now: datetime) -> int | None:
+    if now >= waiver.expires:
+        return 0
+    return next((days for days in sorted(WARN_DAYS) if now >= waiver.expires - timedelta(days=days)), None)
 
 
 def _need(result: Result, by_control: dict[str, Detail]) -> tuple[int, int]:

@@ -47,8 +47,7 @@ def test_a_bundle_of_another_version_is_one_clear_line(tmp_path: Path, key: Path
     signed = archive.build(listed, signature.sign(listed, key), FILES)
     said = f"manifest.json is of schema {schema}, this version reads stockade/evidence/2: check it with the"
     assert verdict(tmp_path, signed, key) == [f"{said} version that packed it"]
-    unsigned = verdict(tmp_path, archive.build(listed, None, FILES), key)
-    assert any(f"is of schema {schema}" in text for text in unsigned)
+    assert verdict(tmp_path, archive.build(listed, None, FILES), key) == [f"{said} version that packed it"]
 
 
 SWAPPED = {"a.txt": "results.json", "results.json": "a.txt"}
