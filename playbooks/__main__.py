@@ -24,7 +24,8 @@ def uncopied() -> None:
         self: DataLoader, file_name: str, cache: str = "all", unsafe: bool = False, **more: Any
     ) -> Any:
         place = (id(self), self.path_dwim(file_name))
-        if unsafe or place in read:
+        # Who asks for no cache shares nothing either.
+        if unsafe or (place in read and cache != "none"):
             return plain(self, file_name, cache=cache, unsafe=unsafe, **more)
         read.add(place)
         return plain(self, file_name, cache="none", unsafe=True, **more)

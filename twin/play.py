@@ -46,7 +46,7 @@ def run(
     log.parent.mkdir(parents=True, exist_ok=True)
     outcomes: dict[str, NodeOutcome] = {}
     reader, writer = os.pipe()
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), f"playbooks/{playbook}.yml"]
+    command = [sys.executable, "-m", "playbooks", "-i", str(inventory), f"playbooks/{playbook}.yml"]
     if extra:
         command += ["-e", json.dumps(extra)]
     with log.open("w") as output, os.fdopen(reader) as events:
