@@ -36,6 +36,10 @@ TRIES = "sshd -T | grep -i maxauthtries"
 # What is ours, and what packages bring; host keys are made by the first boot itself, in its first seconds.
 OWN = "/etc /usr/local /var/lib/dpkg /var/lib/stockade /var/lib/aide"
 OWN_FILES = f"find {OWN} -type f -not -name 'ssh_host_*' -exec sha256sum {{}} + 2>&1 | sort | sha256sum"
+FIRST_CHECKSUMS = (
+    "until test -s /var/lib/aide/aide.db; do sleep 0.5; done;"
+    " aide --config=/etc/aide/aide.conf --check --limit=^/etc"
+)
 ENGINE = "nft 'add table ip engine; add chain ip engine forward { type filter hook forward priority 10; }'"
 ACCESS, WHOSE = "users,ssh_server,local_firewall", "ssh_server,local_firewall,mounts"
 
@@ -101,6 +105,11 @@ def test_a_check_of_blank_nodes_changes_nothing(nodes: Fleet, request: pytest.Fi
 def test_they_are_hardened_once(nodes: Fleet) -> None:
     assert min(harden(nodes.machines.inventory, *AT_ONCE).changed.values()) > 0
     assert set(harden(nodes.machines.inventory, *AT_ONCE).changed.values()) == {0}
+
+
+def test_the_first_checksums_are_of_the_finished_node(nodes: Fleet) -> None:
+    """Nothing that the run itself did is called a change by the first comparison (here of /etc only)."""
+    nodes.everywhere(FIRST_CHECKSUMS, timeout=120)
 
 
 def test_the_whole_suite_is_green(nodes: Fleet) -> None:

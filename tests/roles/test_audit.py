@@ -109,6 +109,21 @@ def test_the_journal_of_the_boot_before_is_still_there(node):
     assert "before-the-power-cut" in node.sudo("journalctl -b -1 -t stockade-test -o cat").stdout
 
 
+def test_a_small_filesystem_is_shared_not_given_up(node):
+    """With less free than it has to leave journald keeps nothing, so its bounds shrink with the disk."""
+    small = "mount -t tmpfs -o size={}m tmpfs /var/log/journal && systemctl restart systemd-journald"
+    node.sudo(small.format(256))
+    try:
+        harden(node, "audit")
+        assert "max 153.0M" in node.sudo("journalctl --flush; " + LAST_WORD).stdout
+        assert node.sudo("umount -l /var/log/journal && " + small.format(96)).returncode == 0
+        outcome = run_roles(node, "audit")
+        assert outcome.code != 0
+        assert "the journal would have 57 MiB" in outcome.output
+    finally:
+        node.sudo("umount -l /var/log/journal; systemctl restart systemd-journald")
+
+
 def test_too_short_a_retention_is_refused(node):
     outcome = run_roles(node, "audit", audit_retention_days=30)
     assert outcome.code != 0
