@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from report.model import Report, Status
+from tests import forked
 from twin.play import ansible_environment
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,11 +34,9 @@ class Played:
 
 def play(inventory: Path, playbook: str = HARDEN, *arguments: str, timeout: float = 300) -> Played:
     """Run a playbook; does not raise when a task fails, the caller judges."""
-    argv = [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), playbook, *arguments]
     environment = {**ansible_environment(), "ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run(
-        argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=timeout
-    )
+    words = ["playbook", "-i", str(inventory), playbook, *arguments]
+    done = forked.python("ansible", *words, cwd=ROOT, env=environment, timeout=timeout)
     return Played(done.returncode, done.stdout + done.stderr)
 
 
@@ -71,15 +68,13 @@ def suite(
     """
     results = home / "results.json"
     results.unlink(missing_ok=True)
-    argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(ROOT / "tests/nodes")]
+    words = ["-p", "no:cacheprovider", str(ROOT / "tests/nodes")]
     if contract is not None:
         (home / "region.json").write_text(json.dumps(contract))
-        argv += ["--region", str(home / "region.json")]
-    argv += ["--results", str(results), "--inventory", str(inventory), *arguments]
+        words += ["--region", str(home / "region.json")]
+    words += ["--results", str(results), "--inventory", str(inventory), *arguments]
     variables = environment() if today else environment("STOCKADE_TODAY")
-    done = subprocess.run(
-        argv, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=timeout
-    )
+    done = forked.python("pytest", *words, cwd=ROOT, env=variables, timeout=timeout)
     assert results.exists(), done.stdout + done.stderr
     return done.returncode, Report.load(results)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 from botocore.config import Config
 
 from report.model import Report, Status
+from tests import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "in-mumbai"
@@ -59,20 +58,13 @@ class Live:
         """
         results = self.home / "results.json"
         (self.home / "region.json").write_text(json.dumps(contract or self.contract))
-        argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(ROOT / "tests/cloud")]
-        argv += ["--region", str(self.home / "region.json"), "--results", str(results)]
+        words = ["-p", "no:cacheprovider", str(ROOT / "tests/cloud")]
+        words += ["--region", str(self.home / "region.json"), "--results", str(results)]
         clean = {
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTEST_"))
         }
-        done = subprocess.run(
-            argv,
-            cwd=ROOT,
-            env=clean | self.env | (env or {}),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
+        variables = clean | self.env | (env or {})
+        done = forked.python("pytest", *words, cwd=ROOT, env=variables, timeout=300)
         assert results.exists(), done.stdout + done.stderr
         self.report = Report.load(results)
         assert not self.report.faults, self.report.faults

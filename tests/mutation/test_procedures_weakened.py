@@ -6,12 +6,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from report.model import Report, Status
+from tests import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = {"STK-PRC-001", "STK-PRC-003"}
@@ -34,8 +34,8 @@ def judged(home: Path, procedures: bool, today: str, env: dict[str, str] | None 
     }
     contract |= {"vpcs": {}} | ({"procedures": "records"} if procedures else {})
     (home / "region.json").write_text(json.dumps(contract))
-    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/procedures"]
-    argv += [
+    words = ["-q", "-p", "no:cacheprovider", "tests/procedures"]
+    words += [
         "--region",
         str(home / "region.json"),
         "--controls",
@@ -44,15 +44,8 @@ def judged(home: Path, procedures: bool, today: str, env: dict[str, str] | None 
         str(home / "r.json"),
     ]
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTEST_"))}
-    done = subprocess.run(
-        argv,
-        cwd=ROOT,
-        env={**clean, **(env or {}), "STOCKADE_TODAY": today},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    variables = {**clean, **(env or {}), "STOCKADE_TODAY": today}
+    done = forked.python("pytest", *words, cwd=ROOT, env=variables, timeout=120)
     assert (home / "r.json").exists(), done.stdout + done.stderr
     report = Report.load(home / "r.json")
     assert not report.faults, report.faults

@@ -6,11 +6,11 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tests import forked
 from tests.roles.lockout.callback import lockout
 from tests.roles.lockout.model import Case
 from tests.roles.role_run import ROOT
@@ -114,11 +114,9 @@ def play(node: Lone, cases: Iterable[Case], name: str = "cases") -> dict[str, di
     book, rows = home / f"{name}.yml", home / f"{name}.jsonl"
     rows.unlink(missing_ok=True)
     book.write_text(json.dumps([{"hosts": "nodes", "gather_facts": False, "tasks": steps}]))
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", str(node.inventory_file), str(book)],
-        cwd=ROOT, env=environment(node, STOCKADE_LOOKS=str(rows)),
-        capture_output=True, text=True, timeout=900, check=False,
-    )  # fmt: skip
+    words = ["playbook", "-i", str(node.inventory_file), str(book)]
+    env = environment(node, STOCKADE_LOOKS=str(rows))
+    done = forked.python("ansible", *words, cwd=ROOT, env=env, timeout=900)
     (home / f"{name}.log").write_text(done.stdout + done.stderr)
     assert rows.exists(), done.stdout + done.stderr
     return {row["case"]: row for row in map(json.loads, rows.read_text().splitlines())}
@@ -126,10 +124,7 @@ def play(node: Lone, cases: Iterable[Case], name: str = "cases") -> dict[str, di
 
 def ansible(node: Lone, *arguments: str, **more: str) -> tuple[int, str]:
     """One command of Ansible's; its return code and everything it said."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible", *arguments],
-        cwd=ROOT, env=environment(node, **more), capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
+    done = forked.python("ansible", *arguments, cwd=ROOT, env=environment(node, **more), timeout=240)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -1,0 +1,83 @@
+"""A run that was forked is the run that a process of its own would have been, and is never a stale one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests import forked
+from twin.play import ansible_environment
+
+# Its number, as a look-up sees it, which is done by a worker of its own.
+RUN = "ps -o ppid= $PPID"
+ENVIRONMENT = {**ansible_environment(), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_STRATEGY": "linear"}
+FILTER = "class FilterModule:\n    def filters(self):\n        return {{'now': lambda _: '{said}'}}\n"
+
+
+def book(folder: Path, *tasks: dict[str, object]) -> list[str]:
+    """Arguments that play these tasks for a host that nobody connects to."""
+    inventory, path = folder / "hosts.yml", folder / "book.yml"
+    inventory.write_text(json.dumps({"all": {"hosts": {"here": {}}}}))
+    path.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+    return ["playbook", "-i", str(inventory), str(path)]
+
+
+def said(text: str) -> dict[str, object]:
+    return {"debug": {"msg": text}}
+
+
+@pytest.fixture(autouse=True)
+def forked_indeed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many environments other tests of this process have asked for."""
+    monkeypatch.setattr(forked, "MOST", 99)
+
+
+def forked_run(folder: Path, arguments: list[str], timeout: float = 60, **more: str):
+    return forked.python("ansible", *arguments, cwd=folder, env={**ENVIRONMENT, **more}, timeout=timeout)
+
+
+def test_it_ends_and_speaks_as_a_process_of_its_own(tmp_path: Path) -> None:
+    good = book(tmp_path, said("{{ 6 * 7 }}"))
+    (bad := tmp_path / "bad").mkdir()
+    for arguments, code in (
+        (good, 0),
+        (book(bad, {"fail": {"msg": "on purpose"}}), 2),
+        (["playbook", "--no-such-option"], 2),
+    ):
+        ours = forked_run(tmp_path, arguments)
+        argv = [sys.executable, "-m", "ansible", *arguments]
+        theirs = subprocess.run(
+            argv, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert ours.returncode == theirs.returncode == code, ours
+        assert (ours.stdout, ours.stderr) == (theirs.stdout, theirs.stderr)
+
+
+def test_each_run_has_its_own_environment_directory_and_plugins(tmp_path: Path) -> None:
+    """Nothing of ours is imported beforehand: what changed between two runs is what the second one takes."""
+    (plugins := tmp_path / "filter_plugins").mkdir()
+    asked = book(tmp_path, said("{{ lookup('env', 'WORD') }} {{ '' | now }}"))
+    for word in ("first", "second"):
+        (plugins / "now.py").write_text(FILTER.format(said=f"filter-{word}"))
+        done = forked_run(tmp_path, asked, WORD=word)
+        assert f"msg: {word} filter-{word}\n" in done.stdout, done.stdout + done.stderr
+
+
+def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
+    endless = said(f"{{{{ lookup('pipe', '{RUN} > {tmp_path}/pid; sleep 60') }}}}")
+    started = time.monotonic()
+    with pytest.raises(subprocess.TimeoutExpired):
+        forked_run(tmp_path, book(tmp_path, endless), timeout=10)
+    assert time.monotonic() - started < 50
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
+def test_one_that_kills_itself_says_by_which_signal(tmp_path: Path) -> None:
+    fatal = said(f"{{{{ lookup('pipe', 'kill -9 $({RUN}); sleep 1') }}}}")
+    assert forked_run(tmp_path, book(tmp_path, fatal)).returncode == -9
