@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 # The files that take longest, the longest first: a worker that began with one of them late would end alone.
 LONGEST = (
     "e2e/test_demo.py",
-    "roles/test_lockout.py",
     "mutation/test_nodes_weakened.py",
     "e2e/test_kinds.py",
     "roles/test_lockout_scenes.py",
     "e2e/test_demo_regions.py",
+    "roles/test_lockout.py",
     "roles/test_lockout_killed.py",
     "mutation/test_cloud_weakened.py",
     "roles/test_patch_run.py",
@@ -31,6 +31,7 @@ LONGEST = (
     "e2e/test_openscap.py",
     "e2e/test_machines_lifecycle.py",
     "e2e/test_verify_in_ci.py",
+    "roles/test_lockout_node.py",
     "roles/test_patching.py",
     "e2e/test_program_host.py",
     "e2e/test_report_browser.py",

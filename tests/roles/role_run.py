@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import forked
 from twin.machines import Lone
 from twin.play import ansible_environment
 
@@ -30,7 +29,7 @@ def run_roles(node: Lone, *roles: str, check: bool = False, **variables: Any) ->
     """Apply roles to the node; does not raise when a task fails, the caller judges."""
     play = node.inventory_file.parent / "roles.yml"
     play.write_text(json.dumps([{"hosts": "nodes", "gather_facts": False, "roles": list(roles)}]))
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(node.inventory_file), str(play)]
+    command = ["playbook", "-i", str(node.inventory_file), str(play)]
     command += ["--check"] if check else []
     command += ["-e", json.dumps(variables)] if variables else []
     environment = {
@@ -38,9 +37,7 @@ def run_roles(node: Lone, *roles: str, check: bool = False, **variables: Any) ->
         "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
         "ANSIBLE_NOCOLOR": "1",
     }
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
+    done = forked.python("ansible", *command, cwd=ROOT, env=environment, timeout=300)
     output = done.stdout + done.stderr
     changed, failed, task = [], [], ""
     for line in output.splitlines():
