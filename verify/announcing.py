@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import zlib
 from typing import Any
 
@@ -12,6 +13,24 @@ from verify.evidence import redact
 
 LONGREPR = 20_000
 _Message = dict[str, Any]
+_TIMES = struct.Struct(">Iddd")  # which item, duration, start, stop
+# What a good report holds whatever the test did; one that holds more travels whole.
+_PLAIN = frozenset({"_id", "nodeid", "location", "keywords", "outcome", "longrepr", "when", "stockade"}) | {
+    *("user_properties", "sections", "duration", "start", "stop"),
+}
+_BRIEF, _WHOLE = b"b", b"w"
+
+
+def is_plain(report: pytest.TestReport) -> bool:
+    """A good call that says nothing but how long it took: its item and three numbers are all of it."""
+    good = report.when == "call" and report.outcome == "passed" and report.longrepr is None
+    return good and not report.sections and not report.user_properties and vars(report).keys() <= _PLAIN
+
+
+def times_of(report: pytest.TestReport) -> _Message:
+    """What crosses the pipe of a plain report."""
+    times = [report.duration, report.start, report.stop]
+    return {"nodeid": report.nodeid, "times": times, "stockade": vars(report).get("stockade")}
 
 
 def interests(report: pytest.TestReport, everything: bool) -> bool:
@@ -46,19 +65,34 @@ class Announcements:
 
     def __init__(self, session: pytest.Session, names: list[str]) -> None:
         self._config = session.config
+        self._items = session.items
+        self._index = {item.nodeid: number for number, item in enumerate(session.items)}
         self._kept: dict[str, list[bytes]] = {name: [] for name in names}
 
     def keep(self, name: str, message: _Message) -> None:
         """Keep one report of a group."""
-        self._kept[name].append(zlib.compress(json.dumps(message).encode(), 1))
+        if "times" in message:
+            packed = _BRIEF + _TIMES.pack(self._index[message["nodeid"]], *message["times"])
+        else:
+            packed = _WHOLE + zlib.compress(json.dumps(message).encode(), 1)
+        self._kept[name].append(packed)
 
     def make(self) -> None:
         """Tell pytest's plug-ins, group by group."""
-        hook = self._config.hook
         for kept in self._kept.values():
             for packed in kept:
-                data = json.loads(zlib.decompress(packed))
-                if isinstance(data["longrepr"], list):  # a skip: path, line, reason; JSON knows no tuples
-                    data["longrepr"] = tuple(data["longrepr"])
-                report = hook.pytest_report_from_serializable(config=self._config, data=data)
-                hook.pytest_runtest_logreport(report=report)
+                report = self._plain(packed[1:]) if packed[:1] == _BRIEF else self._whole(packed[1:])
+                self._config.hook.pytest_runtest_logreport(report=report)
+
+    def _plain(self, packed: bytes) -> pytest.TestReport:
+        number, duration, start, stop = _TIMES.unpack(packed)
+        item = self._items[number]
+        return pytest.TestReport(
+            item.nodeid, item.location, {}, "passed", None, "call", (), duration, start, stop
+        )
+
+    def _whole(self, packed: bytes) -> Any:
+        data = json.loads(zlib.decompress(packed))
+        if isinstance(data["longrepr"], list):  # a skip: path, line, reason; JSON knows no tuples
+            data["longrepr"] = tuple(data["longrepr"])
+        return self._config.hook.pytest_report_from_serializable(config=self._config, data=data)

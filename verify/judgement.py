@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +20,21 @@ from verify.waiving import Waiving
 Scope = Literal["region and nodes", "region only", "nodes only"]
 
 
+@dataclass(slots=True)
+class _Outcome:
+    """What `outcome.as_data` tells of a test, small: a hundred nodes are tens of thousands of them."""
+
+    status: Status
+    message: str
+    evidence: str
+    seconds: float
+    controls: tuple[str, ...]
+    subject: str
+
+
+_SHOWN = {"control", "subject", "status", "message", "seconds", "evidence", "test"}
+
+
 @dataclass
 class Judgement:
     """Collects what the tests found and what is wrong with the run as a whole."""
@@ -32,7 +48,8 @@ class Judgement:
     narrowed: bool = False
     subjects: dict[str, Subject] = field(default_factory=dict)
     frameworks: dict[str, Framework] = field(default_factory=dict)
-    _found: dict[str, dict[str, Any]] = field(default_factory=dict)  # by pytest node id
+    _found: dict[str, _Outcome] = field(default_factory=dict)  # by pytest node id
+    _claims: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)  # the same ids kept once
 
     def fault(self, text: str) -> None:
         """Note a reason why the run as a whole is red, once."""
@@ -49,9 +66,15 @@ class Judgement:
         if before is not None and outcome.get("when") != "teardown":
             self.fault(f"{test}: judged twice; a result stands once, so nothing may run a test again")
         if before is None or outcome["status"] in (Status.ERROR, Status.FAIL):
-            if before is not None:
-                outcome = {**outcome, "evidence": before["evidence"] or outcome["evidence"]}
-            self._found[test] = outcome
+            claims = tuple(map(sys.intern, outcome["controls"]))
+            self._found[test] = _Outcome(
+                Status(outcome["status"]),
+                outcome["message"],
+                (before.evidence if before else "") or outcome["evidence"],
+                outcome["seconds"],
+                self._claims.setdefault(claims, claims),
+                sys.intern(outcome["subject"]),
+            )
 
     def has(self, test: str) -> bool:
         """Has this test an outcome yet?"""
@@ -90,17 +113,19 @@ class Judgement:
 
     def _results(self) -> list[Result]:
         results = [
-            Result(
+            # One set of names for all: validating each would keep a set of its own for every result.
+            Result.model_construct(
+                _fields_set=_SHOWN,  # a copy of a result copies it before it changes it
                 control=control,
-                subject=outcome["subject"],
-                status=Status(outcome["status"]),
-                message=outcome["message"],
-                seconds=outcome["seconds"],
-                evidence=outcome["evidence"],
+                subject=outcome.subject,
+                status=outcome.status,
+                message=outcome.message,
+                seconds=outcome.seconds,
+                evidence=outcome.evidence,
                 test=test,
             )
             for test, outcome in self._found.items()
-            for control in outcome["controls"]
+            for control in outcome.controls
         ]
         return sorted(results, key=lambda r: (r.control, r.subject, r.test))
 

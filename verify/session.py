@@ -12,7 +12,7 @@ import pytest
 from testinfra.host import Host
 
 from report.model import Status
-from verify.announcing import Announcements, interests, slim
+from verify.announcing import Announcements, interests, is_plain, slim, times_of
 from verify.backend import open_host
 from verify.channel import Channel, ChannelFault
 from verify.evidence import Recorder
@@ -20,6 +20,7 @@ from verify.fleet import Fleet
 from verify.judgement import Judgement
 from verify.outcome import claimed, subject_of
 from verify.progress import Progress
+from verify.unheard import leave
 from verify.workers import Send, run_groups
 
 REGION = "region"
@@ -104,7 +105,7 @@ def _messages(
     if _forks(session):
 
         def forked(name: str, send: Send) -> None:
-            _become_worker(session)
+            _become_worker(session, groups[name])
             work(name, send)
 
         # What was collected stays until the end: looking through it for garbage would cost each worker time,
@@ -127,15 +128,17 @@ def _forks(session: pytest.Session) -> bool:
     return session.config.option.at_once > 0 and not session.config.option.usepdb
 
 
-def _become_worker(session: pytest.Session) -> None:
+def _become_worker(session: pytest.Session, items: list[pytest.Item]) -> None:
     """Leave the terminal and the shared capture files to the parent."""
     plugins = session.config.pluginmanager
     if (terminal := plugins.getplugin("terminalreporter")) is not None:
         plugins.unregister(terminal)
     capture = plugins.getplugin("capturemanager")
+    leave(session.config, items)
     if capture is not None and capture.is_globally_capturing():
         capture.stop_global_capturing()
-        capture.start_global_capturing()
+        if plugins.hasplugin("capturemanager"):
+            capture.start_global_capturing()
     silent = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(silent, descriptor)
@@ -144,7 +147,7 @@ def _become_worker(session: pytest.Session) -> None:
 def _run_group(
     session: pytest.Session, name: str, items: list[pytest.Item], reach: Reach, send: Send
 ) -> None:
-    relay = _Relay(session.config, send)
+    relay = _Relay(session.config, send, {item.nodeid for item in items})
     if name != REGION:
         try:
             reach.host(name)
@@ -167,14 +170,18 @@ def _run_group(
 class _Relay:
     """Sends every report of this worker to the parent."""
 
-    def __init__(self, config: pytest.Config, send: Send) -> None:
+    def __init__(self, config: pytest.Config, send: Send, known: set[str]) -> None:
         self._config = config
         self._send = send
+        self._known = known
         self._everything = bool(config.getoption("xmlpath", None))
 
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if not interests(report, self._everything):
+            return
+        if is_plain(report) and not self._everything and report.nodeid in self._known:
+            self._send(times_of(report))
             return
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
         self._send(slim(data))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -86,6 +87,36 @@ def test_without_a_shell_a_command_answers_as_with_one(channel: Channel, command
         [x for x in sorted(a.stdout.splitlines()) if not x.startswith(own)] for a in (without, with_shell)
     ]
     assert lines[0] == lines[1]
+
+
+@pytest.mark.parametrize("end", ["", " ;"])  # without and with a shell
+def test_a_command_inherits_nothing_of_the_agent(channel: Channel, end: str) -> None:
+    def said(command: str) -> str:
+        return channel.run(command + end).stdout.decode().strip()
+
+    ignored = int(said("grep SigIgn /proc/self/status").split()[1], 16)
+    assert not any(ignored >> (number - 1) & 1 for number in (signal.SIGPIPE, signal.SIGXFSZ)), "Python's own"
+    assert said("readlink /proc/self/cwd") == "/"
+    assert said("readlink /proc/self/fd/0") == "/dev/null"
+    assert said("ls /proc/self/fd").split() == ["0", "1", "2", "3"], "3 is the folder that ls reads"
+    agent_of = channel.run("ps -o sid= -p $PPID").stdout.split()
+    assert said("ps -o sid= -C ps").split()[0].encode() not in agent_of
+
+
+def test_the_agent_leaves_no_dead_process_behind(channel: Channel) -> None:
+    for _ in range(3):
+        channel.run("id -u")
+        with pytest.raises(CommandFault):
+            channel.run("sleep 86.5", seconds=1)
+    time.sleep(0.2)
+    channel.run("id -u")
+    assert b"Z" not in channel.run("ps -o stat= --ppid $PPID").stdout
+
+
+def test_a_command_that_closes_its_output_is_waited_for(channel: Channel) -> None:
+    assert channel.run("exec >&- 2>&-; sleep 0.3; exit 5").rc == 5
+    with pytest.raises(CommandFault, match="took longer than 1 s"):
+        channel.run("exec >&- 2>&-; sleep 86.5", seconds=1)
 
 
 def test_a_script_that_names_no_interpreter_is_the_shells(channel: Channel, tmp_path: Path) -> None:

@@ -43,14 +43,14 @@ def test_a_missing_or_empty_contract_is_wrong_use(tmp_path: Path, text: str | No
     assert caught.value.code == 2
 
 
-def test_wrong_use_is_one_line_and_touches_no_older_result(bench: Bench) -> None:
+def test_wrong_use_is_one_line_and_leaves_no_older_greener_result(bench: Bench) -> None:
     assert bench.run(GOOD).ret == 0
     result = bench.run(GOOD, "--nodes", "egde-*", fork=True)
     assert result.ret == 2
     assert result.errlines == [
         "error: --nodes egde-* matches no node; the region expects app-a-1, edge-a-1; correct the pattern"
     ]
-    assert bench.results["results"]
+    assert bench.results == {}
 
 
 def test_the_contract_must_be_named(bench: Bench) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit import verify_bench
 from tests.unit.verify_bench import GOOD, Bench, hostile
-from verify.announcing import interests
+from verify import unheard
+from verify.announcing import interests, is_plain
 from verify.channel import BOOTSTRAP, Channel, ChannelFault, CommandFault
 
 pytest_plugins = ["pytester"]
@@ -219,3 +221,94 @@ def test_only_what_says_nothing_stays_in_its_worker(
 ) -> None:
     report = pytest.TestReport("t", ("f", 1, "t"), {}, outcome, None, when)
     assert interests(report, everything) is sent
+
+
+def test_a_report_that_says_more_than_its_times_travels_whole() -> None:
+    good = pytest.TestReport("t", ("f", 1, "t"), {}, "passed", None, "call", duration=0.5, start=1, stop=1.5)
+    assert is_plain(good)
+    more: list[tuple[str, Any]] = [
+        ("sections", [("Captured stdout call", "x")]),
+        ("user_properties", [("ticket", "T-1")]),
+        ("wasxfail", "later"),
+        ("outcome", "failed"),
+        ("when", "setup"),
+        ("of_another_plugin", 1),
+    ]
+    for name, value in more:
+        report = pytest.TestReport("t", ("f", 1, "t"), {}, "passed", None, "call")
+        setattr(report, name, value)
+        assert not is_plain(report), name
+
+
+HEARD = """
+import os
+COLLECTOR = os.getpid()
+
+def pytest_runtest_logreport(report):
+    if os.getpid() == COLLECTOR:
+        with open("heard", "a") as file:
+            print(report.nodeid, report.when, report.outcome, report.duration > 0.2, report.location[0],
+                  sorted(report.user_properties), file=file)
+"""
+
+
+def test_pytest_hears_of_every_test_and_how_long_it_took(bench: Bench) -> None:
+    """Plain reports cross the pipe as three numbers and are whole again for whoever listens."""
+    bench.pytester.path.joinpath("heard_by.py").write_text(HEARD)
+    tests = GOOD.replace("host):", "host):\n        import time; time.sleep(0.25)")
+    tests += """
+    @pytest.mark.control("STK-SSH-001")
+    def test_noted(host, record_property):
+        record_property("ticket", "T-1")
+    """
+    assert bench.run(tests, "-p", "heard_by", fork=True).ret == 0
+    place = Path("suite") / "test_it.py"
+    assert bench.pytester.path.joinpath("heard").read_text().splitlines() == [
+        f"{place}::{test}[{node}] call passed {slow} {place} {noted}"
+        for node in ("app-a-1", "edge-a-1")
+        for test, slow, noted in (("test_good", True, []), ("test_noted", False, [["ticket", "T-1"]]))
+    ]
+
+
+def asking(name: str, fixture: str, body: str, mark: str = "") -> str:
+    """A test that asks pytest to record something."""
+    head = f'@pytest.mark.control("STK-SSH-001")\n{mark}def test_{name}(host{fixture}):\n'
+    return f"{head}    import logging, warnings\n    {body}\n"
+
+
+def test_what_a_test_asks_pytest_to_record_is_recorded_in_its_worker(bench: Bench) -> None:
+    bench.nodes = bench.nodes[:1]
+    raising = '@pytest.mark.filterwarnings("error")\n'
+    tests = [
+        asking("output", ", capsys", "print('x'); assert capsys.readouterr().out == 'x\\n'"),
+        asking("log", ", caplog", "logging.warning('x'); assert caplog.messages == ['x']"),
+        asking("warning", ", recwarn", "warnings.warn('x'); assert len(recwarn) == 1"),
+        asking("unheard", "", "warnings.warn('x')"),
+        asking("marked", "", "warnings.warn('x')", raising),
+    ]
+    assert bench.run("\n".join(tests), fork=True).ret == 3
+    found = {r["test"].split("::")[-1].split("[")[0]: r["status"] for r in bench.results["results"]}
+    assert found.pop("test_marked") == "error"
+    assert set(found.values()) == {"pass"} and len(found) == 4
+
+
+def test_a_filter_that_raises_warnings_is_heeded_in_a_worker(bench: Bench) -> None:
+    bench.nodes = bench.nodes[:1]
+    assert bench.run(asking("x", "", "warnings.warn('x')"), "-W", "e::UserWarning", fork=True).ret == 3
+    assert "UserWarning: x" in str(bench.results)
+
+
+@pytest.mark.parametrize(
+    ("text", "raises"),
+    [
+        ("error", True),
+        ("error::DeprecationWarning", True),
+        ("e", True),
+        (" error :x", True),
+        ("default", False),
+        ("ignore:error", False),
+        ("", False),
+    ],
+)
+def test_a_filter_that_raises_is_known_by_its_action(text: str, raises: bool) -> None:
+    assert unheard._raises(text) is raises
