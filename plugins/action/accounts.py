@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import action_loader
 
 
 def refused(people: list[dict[str, Any]], automation: list[dict[str, Any]], today: date) -> list[str]:
@@ -60,14 +61,6 @@ class ActionModule(ActionBase):
                 "msg": "; nothing was changed. ".join([*problems, ""]).strip(),
             }
         arguments["automation"] = [entry["name"] for entry in entries]
-        action = self._shared_loader_obj.action_loader.get(
-            "guarded_change",
-            task=self._task,
-            connection=self._connection,
-            play_context=self._play_context,
-            loader=self._loader,
-            templar=self._templar,
-            shared_loader_obj=self._shared_loader_obj,
-        )
+        action = action_loader.get("guarded_change", class_only=True).beside(self)
         result: dict[str, Any] = action.around("accounts", arguments, task_vars or {})
         return result

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import action_loader
 
 MARGIN = 5  # seconds between the last chance of the proof and the revert
 LIMITS = {"revert_after": 120, "proof_timeout": 20, "keep_generations": 20}
@@ -37,6 +38,18 @@ class ActionModule(ActionBase):
         if result.get("failed") or result.get("generation") is None:
             return result
         return self._proven(result, arguments["concern"], revert_after, timeout, task_vars or {})
+
+    @classmethod
+    def beside(cls, action: ActionBase) -> ActionModule:
+        """This plugin for the node, the task and the variables of another one."""
+        return cls(
+            task=action._task,
+            connection=action._connection,
+            play_context=action._play_context,
+            loader=action._loader,
+            templar=action._templar,
+            shared_loader_obj=action._shared_loader_obj,
+        )
 
     def around(self, module: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Run another module that changes who gets in: look, arm, change, prove, or bring the node back."""
@@ -90,15 +103,7 @@ class ActionModule(ActionBase):
         return self._bring_back(concern, result["generation"], revert_after, why, task_vars)
 
     def _prove(self, generation: int, timeout: int, task_vars: dict[str, Any]) -> dict[str, Any]:
-        action = self._shared_loader_obj.action_loader.get(
-            "prove_access",
-            task=self._task,
-            connection=self._connection,
-            play_context=self._play_context,
-            loader=self._loader,
-            templar=self._templar,
-            shared_loader_obj=self._shared_loader_obj,
-        )
+        action = action_loader.get("prove_access", class_only=True).beside(self)
         try:
             proof: dict[str, Any] = action.prove(task_vars, generation, [], timeout)
         except Exception as error:  # whatever keeps us from proving it, the node must go back

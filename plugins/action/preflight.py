@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import action_loader
 
 PROVEN = {("debian", "12"), ("debian", "13")}
 UNPROVEN = {("ubuntu", "22.04"), ("ubuntu", "24.04")}
@@ -133,11 +136,18 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         args = self._task.args
         login = str(args["login"])
-        facts = self._execute_module(
-            module_name="node_probe",
-            module_args={"login": login, "wait": int(args.get("wait", 120))},
-            task_vars=task_vars,
-        )
+        timeout = int(args.get("proof_timeout", 20))
+        # The login needs none of the facts, so both are under way at once.
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            login_fails = self._login_fails(task_vars or {}, timeout, beside)
+            facts = self._execute_module(
+                module_name="node_probe",
+                module_args={"login": login, "wait": int(args.get("wait", 120))},
+                task_vars=task_vars,
+            )
+            now = (
+                time.time()
+            )  # before the wait for the login, which would count as the node's clock being off
         if facts.get("failed"):
             return facts
         wanted = {
@@ -152,11 +162,9 @@ class ActionModule(ActionBase):
             "min_free_inodes": int(args.get("min_free_inodes", 5000)),
             "max_skew_seconds": int(args.get("max_skew_seconds", 60)),
         }
-        problems, warnings = judge(facts, wanted, time.time())
+        problems, warnings = judge(facts, wanted, now)
         # What is known to be wrong explains itself; a login that fails for another reason is found here.
-        if not problems and (
-            failure := self._login_fails(task_vars or {}, int(args.get("proof_timeout", 20)))
-        ):
+        if not problems and (failure := login_fails()):
             problems.append(
                 f"{failure}; whoever is in must be able to come again before anything is changed; "
                 f"repair the login of {login} on the node"
@@ -169,19 +177,20 @@ class ActionModule(ActionBase):
         result["warnings"] = [f"{host}: {w}" for w in warnings]
         return result
 
-    def _login_fails(self, task_vars: dict[str, Any], timeout: int) -> str:
-        """Why a login of its own does not become root; empty when it does."""
-        action = self._shared_loader_obj.action_loader.get(
-            "prove_access",
-            task=self._task,
-            connection=self._connection,
-            play_context=self._play_context,
-            loader=self._loader,
-            templar=self._templar,
-            shared_loader_obj=self._shared_loader_obj,
-        )
+    def _login_fails(
+        self, task_vars: dict[str, Any], timeout: int, beside: ThreadPoolExecutor
+    ) -> Callable[[], str]:
+        """Begin a login of its own; ask what is given for why it does not become root: empty when it does."""
+        proof = action_loader.get("prove_access", class_only=True).beside(self)
         try:
-            proof = action.prove(task_vars, None, [], timeout)
+            attempt = proof.prepared(task_vars, None, [])
         except AnsibleError as error:
-            return str(error)
-        return str(proof["msg"]) if proof.get("failed") else ""
+            said = str(error)
+            return lambda: said
+        under_way = beside.submit(attempt, timeout)
+
+        def failure() -> str:
+            said = under_way.result()
+            return str(said["msg"]) if said.get("failed") else ""
+
+        return failure

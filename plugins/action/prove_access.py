@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ansible import constants
@@ -80,6 +81,33 @@ def unmet(expect: list[dict[str, str]], output: str) -> list[str]:
     return problems
 
 
+def logged_in(
+    options: dict[str, Any], line: str, secret: str, expect: list[dict[str, str]], timeout: int
+) -> dict[str, Any]:
+    """A new login that runs `line`; tried again while the connection itself does not come about."""
+    end, said, denied = time.monotonic() + timeout, "", 0
+    while (left := end - time.monotonic()) > 0:
+        command = [*ssh_command(options, max(1, int(left))), line]
+        try:
+            done = subprocess.run(
+                command, input=secret, capture_output=True, text=True, timeout=left, check=False
+            )
+        except subprocess.TimeoutExpired:
+            said = said or "no answer"
+            break
+        said = (done.stderr.strip() or done.stdout.strip())[-400:] or said
+        if done.returncode == 0:
+            problems = unmet(expect, done.stdout)
+            return {"changed": False, "failed": bool(problems), "msg": "; ".join(problems)}
+        denied += any(words in done.stderr for words in DENIALS)
+        # 255 is ssh's own failure; anything else is the node's answer.
+        if done.returncode != 255 or denied >= DENIED_ENOUGH:
+            break
+        time.sleep(min(1, left))
+    said = said or f"ssh ended with {done.returncode} and said nothing"
+    return {"changed": False, "failed": True, "msg": f"a new login with sudo failed: {said}"}
+
+
 class ActionModule(ActionBase):
     """`prove_access: {confirm: N | expect: [{command, line}], timeout: SECONDS}`. It changes nothing."""
 
@@ -92,35 +120,33 @@ class ActionModule(ActionBase):
         confirm = args.get("confirm")
         return self.prove(task_vars or {}, confirm, args.get("expect") or [], int(args.get("timeout", 20)))
 
+    @classmethod
+    def beside(cls, action: ActionBase) -> ActionModule:
+        """This plugin for the node, the task and the variables of another one."""
+        return cls(
+            task=action._task,
+            connection=action._connection,
+            play_context=action._play_context,
+            loader=action._loader,
+            templar=action._templar,
+            shared_loader_obj=action._shared_loader_obj,
+        )
+
     def prove(
         self, task_vars: dict[str, Any], confirm: int | None, expect: list[dict[str, str]], timeout: int
     ) -> dict[str, Any]:
-        """One proof within `timeout` seconds, tried again while the connection itself does not come about."""
+        """One proof within `timeout` seconds."""
+        return self.prepared(task_vars, confirm, expect)(timeout)
+
+    def prepared(
+        self, task_vars: dict[str, Any], confirm: int | None, expect: list[dict[str, str]]
+    ) -> Callable[[int], dict[str, Any]]:
+        """A proof that any thread may make: what it needs of Ansible's variables has been read."""
         options = self.options(task_vars)
         password = task_vars.get("ansible_become_password") or task_vars.get("ansible_become_pass")
         secret = f"{self._templar.template(password)}\n" if password else None
         line = as_root(options["remote_user"], script_for(confirm, expect), secret is not None)
-        end, said, denied = time.monotonic() + timeout, "", 0
-        while (left := end - time.monotonic()) > 0:
-            command = [*ssh_command(options, max(1, int(left))), line]
-            try:
-                done = subprocess.run(
-                    command, input=secret or "", capture_output=True, text=True, timeout=left, check=False
-                )
-            except subprocess.TimeoutExpired:
-                said = said or "no answer"
-                break
-            said = (done.stderr.strip() or done.stdout.strip())[-400:] or said
-            if done.returncode == 0:
-                problems = unmet(expect, done.stdout)
-                return {"changed": False, "failed": bool(problems), "msg": "; ".join(problems)}
-            denied += any(words in done.stderr for words in DENIALS)
-            # 255 is ssh's own failure; anything else is the node's answer.
-            if done.returncode != 255 or denied >= DENIED_ENOUGH:
-                break
-            time.sleep(min(1, left))
-        said = said or f"ssh ended with {done.returncode} and said nothing"
-        return {"changed": False, "failed": True, "msg": f"a new login with sudo failed: {said}"}
+        return lambda timeout: logged_in(options, line, secret or "", expect, timeout)
 
     def options(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """The connection as the ssh plugin itself sets it up: inventory, environment, ansible.cfg."""

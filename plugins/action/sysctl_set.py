@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import action_loader
 
 
 class ActionModule(ActionBase):
@@ -20,14 +21,6 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Look first: parameters that hold already cost one trip and no generation."""
         super().run(tmp, task_vars)
-        action = self._shared_loader_obj.action_loader.get(
-            "guarded_change",
-            task=self._task,
-            connection=self._connection,
-            play_context=self._play_context,
-            loader=self._loader,
-            templar=self._templar,
-            shared_loader_obj=self._shared_loader_obj,
-        )
+        action = action_loader.get("guarded_change", class_only=True).beside(self)
         result: dict[str, Any] = action.around("sysctl_set", dict(self._task.args), task_vars or {})
         return result

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import date
-from typing import cast
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
 
 from plugins.action import guarded_change, preflight, prove_access
+from plugins.strategy import ahead
 
 FACTS = {
     "os": {"id": "debian", "version": "12", "name": "Debian GNU/Linux 12 (bookworm)"},
@@ -178,3 +185,69 @@ def test_a_generation_is_a_number_in_the_command():
 @pytest.mark.parametrize(("wanted", "revert", "seconds"), [(20, 120, 20), (200, 120, 115), (20, 4, 1)])
 def test_the_proof_ends_before_the_revert_begins(wanted, revert, seconds):
     assert guarded_change.proof_seconds(wanted, revert) == seconds
+
+
+class Login:
+    """Stands for `prove_access`: its login ends long after the node was read, as it is told to."""
+
+    def __init__(
+        self, said: str, facts_read: threading.Event, begun: threading.Event, clock: list[float]
+    ) -> None:
+        self._said, self._facts_read, self._begun, self._clock = said, facts_read, begun, clock
+
+    def beside(self, _action: Any) -> Login:
+        return self
+
+    def prepared(self, *_: Any) -> Any:
+        if self._said == "no ssh":
+            raise AnsibleError(self._said)
+
+        def attempt(_timeout: int) -> dict[str, Any]:
+            self._begun.set()
+            assert self._facts_read.wait(10), "the facts wait for the login"
+            time.sleep(0.1)
+            self._clock[0] += 1000
+            return {"failed": bool(self._said), "msg": self._said}
+
+        return attempt
+
+
+def preflown(monkeypatch: pytest.MonkeyPatch, said: str, **facts: Any) -> dict[str, Any]:
+    """A preflight whose node has these facts, and whose login says this; both are under way at once."""
+    facts_read, begun, clock = threading.Event(), threading.Event(), [1_800_000_000.0]
+
+    def execute(*_: Any, **__: Any) -> dict[str, Any]:
+        assert said == "no ssh" or begun.wait(10), "the login waits for the facts"
+        facts_read.set()
+        return {**FACTS, **facts}
+
+    loader = SimpleNamespace(get=lambda *_, **__: Login(said, facts_read, begun, clock))
+    monkeypatch.setattr(preflight, "action_loader", loader)
+    monkeypatch.setattr(preflight, "time", SimpleNamespace(time=lambda: clock[0]))
+    monkeypatch.setattr(ActionBase, "run", lambda *_: {})
+    action = preflight.ActionModule.__new__(preflight.ActionModule)
+    action._task = SimpleNamespace(args={**WANTED, "automation": [ENTRY]})
+    action._execute_module = execute
+    return action.run(task_vars={"inventory_hostname": "n1"})
+
+
+@pytest.mark.parametrize("said", ["", "Permission denied", "no ssh"])
+def test_a_login_is_tried_while_the_node_is_read_and_its_failure_stops_the_run(
+    monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    result = preflown(monkeypatch, said)
+    assert result["failed"] is bool(said)
+    assert said in result["msg"]
+
+
+def test_what_is_known_to_be_wrong_explains_the_login_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = preflown(monkeypatch, "Permission denied", nologin=["/run/nologin"])
+    assert "/run/nologin" in result["msg"]
+    assert "Permission denied" not in result["msg"]
+
+
+def test_whatever_decides_about_access_waits_for_its_turn() -> None:
+    """Each plugin that changes behind the guard, or asks for a login, is one that never runs ahead."""
+    folder = Path(preflight.__file__).parent
+    decides = {path.stem for path in folder.glob("*.py") if "action_loader.get(" in path.read_text()}
+    assert decides | {"prove_access"} == ahead.ACCESS
