@@ -46,7 +46,8 @@ def render(report: Report, past: Sequence[Entry] = ()) -> str:
     roomy = len(found) + len(shown.waived) + len(judge(report).reasons) + len(run.remarks) <= ROOMY
     layers, other_layers = _layers(shown, MOST_ROOMY if roomy else MOST_LAYERS)
     listed = sorted(shown.frameworks, key=lambda item: -item.missing)  # what is open is never left out
-    frameworks = listed[: MOST_ROOMY if roomy else MOST_FRAMEWORKS]
+    fits = MOST_ROOMY if roomy else MOST_FRAMEWORKS
+    frameworks = listed if len(listed) <= fits else listed[: fits - 4]  # a line says what is left out
     return (
         page.environment()
         .get_template("brief.html.j2")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
 from controls.model import AREAS
 
@@ -235,7 +236,9 @@ class Report(_Model):
     def save(self, path: Path) -> None:
         """Write results.json."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.model_dump_json(by_alias=True, indent=1) + "\n")
+        with path.open("wb") as file:  # as bytes: of a large fleet each copy as text is tens of megabytes
+            file.write(to_json(self, by_alias=True, indent=1))
+            file.write(b"\n")
 
     @classmethod
     def load(cls, path: Path) -> Report:

@@ -48,7 +48,7 @@ def grid(report: Report, details: list[Detail]) -> Grid:
             if row[at] == 46 or code < row[at]:
                 row[at] = code
     return Grid(
-        tuple((plain(node.id, 200), roles.index(node.group)) for node in nodes),
+        tuple((plain(node.id), roles.index(node.group)) for node in nodes),
         tuple(plain(role, 200) for role in roles),
         tuple(rows[node.id].decode() for node in nodes),
     )

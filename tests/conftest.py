@@ -34,7 +34,7 @@ LONGEST = (
     "roles/test_lockout_node.py",
     "roles/test_patching.py",
     "e2e/test_program_host.py",
-    "e2e/test_report_browser.py",
+    "e2e/test_report_readers.py",
     "roles/test_users.py",
     "e2e/test_demo_interrupted.py",
     "roles/test_rollback.py",

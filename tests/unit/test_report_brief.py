@@ -12,7 +12,7 @@ from report.model import Report, Status
 from tests.unit import report_proof as proof
 from tests.unit import report_sample as sample
 
-INDIA = timezone(timedelta(hours=5, minutes=30))
+INDIA, HAWAII = timezone(timedelta(hours=5, minutes=30)), timezone(timedelta(hours=-10))
 
 
 def rows(text: str, section: str) -> list[list[str]]:
@@ -42,7 +42,7 @@ def test_no_framework_with_an_open_clause_is_left_out() -> None:
     many = tuple(held.model_copy(update={"id": f"f{i}", "title": f"Held {i}"}) for i in range(20))
     text = brief.render(report.model_copy(update={"frameworks": (*many, broken)}))
     assert any(row[0].startswith(broken.title[:20]) for row in rows(text, "frameworks"))
-    assert "and 8 more frameworks with 0 open clauses" in text
+    assert "and 12 more frameworks with 0 open clauses" in text
 
 
 def waived(expires: datetime) -> Report:
@@ -63,6 +63,8 @@ def waived(expires: datetime) -> Report:
         # 09:26 UTC is 14:56 in India: 10 hours later it is the next day there, and still the same in UTC.
         (timedelta(hours=10), INDIA, "1 day", 7),
         (timedelta(hours=10), None, "0 days", 7),
+        # 09:26 UTC is still the day before in Hawaii, and an hour later the day begins there.
+        (timedelta(hours=1), HAWAII, "1 day", 7),
         (timedelta(0), None, "over", 0),
         (timedelta(days=-1), None, "over", 0),
     ],
