@@ -57,3 +57,13 @@ def test_workers_take_whole_units(tmp_path: Path) -> None:
     assert {made for made, _ in pairs} == {"x", "y"}
     assert len(pairs) == 2, "each parameter by one worker"
     assert len({worker for _, worker in pairs}) == 2, "and by another one each"
+
+
+def test_a_verification_does_not_load_the_twin() -> None:
+    """Its suites lie below tests/ too, so that each of its runs reads our conftest.py first."""
+    code = (
+        "import sys; from tests import conftest; print([m for m in sys.modules if m.split('.')[0] == 'twin'])"
+    )
+    argv = [sys.executable, "-c", code]
+    done = subprocess.run(argv, cwd=suite_run.ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
