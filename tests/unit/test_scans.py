@@ -116,3 +116,45 @@ def test_the_exceptions_that_ship_are_read_and_a_wrong_file_is_one_line(tmp_path
     (tmp_path / "scans" / "exceptions.yaml").write_text("python: []\n")
     with pytest.raises(Fault, match=r"scans/exceptions.yaml"):
         exceptions.load(tmp_path)
+
+
+def prepared(root: Path, **files: str) -> None:
+    """A checkout with these tracked files and what the scans read: no exception, no known finding."""
+    (root / "scans").mkdir()
+    rules = "python: []\nsecrets: []\nlicences: {allowed: [MIT], single: {}}\n"
+    (root / "scans" / "exceptions.yaml").write_text(rules)
+    (root / ".secrets.baseline").write_text('{"results": {}}')
+    (root / "pyproject.toml").write_text("[tool.bandit]\nskips = []\n")
+    for name, text in files.items():
+        (root / f"{name}.py").write_text(text)
+    subprocess.run(["git", "-C", str(root), "add", "-A"], check=True)
+
+
+def test_a_secret_that_nobody_explained_is_found(checkout: Path) -> None:
+    prepared(checkout, keys='ID = "' + "AKIA" + "IOSFODNN7" + 'QXRMPLZ"\n')
+    found = tools.run("secrets", checkout, checkout)
+    assert found.status == "found"
+    assert "keys.py: AWS Access Key, not in .secrets.baseline" in found.findings
+    assert "IOSFODNN7" not in found.model_dump_json()
+    (checkout / "keys.py").write_text("ID = 1\n")
+    assert tools.run("secrets", checkout, checkout).status == "clean"
+
+
+def test_unsafe_python_is_found_outside_of_the_tests_only(checkout: Path) -> None:
+    prepared(checkout, unsafe="import pickle\npickle.loads(b'')\n")
+    found = tools.run("python", checkout, checkout)
+    assert found.status == "found" and any("unsafe.py" in line and "B301" in line for line in found.findings)
+    (checkout / "tests").mkdir()
+    (checkout / "unsafe.py").rename(checkout / "tests" / "unsafe.py")
+    subprocess.run(["git", "-C", str(checkout), "add", "-A"], check=True)
+    assert tools.run("python", checkout, checkout).status == "clean"
+
+
+def test_a_licence_that_is_not_allowed_and_a_stale_page_are_found(checkout: Path) -> None:
+    prepared(checkout)
+    (checkout / "requirements.lock").write_text("pytest==1\ncertifi==1\n")
+    found = tools.run("licences", checkout, checkout)
+    assert found.status == "found"
+    assert any(line.startswith("certifi ") and "is not allowed" in line for line in found.findings)
+    assert not any(line.startswith("pytest ") for line in found.findings)
+    assert "docs/generated/licences.md is stale: python -m scans write" in found.findings
