@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from pydantic_core import to_json
 
 from controls.model import AREAS
 
@@ -236,9 +235,7 @@ class Report(_Model):
     def save(self, path: Path) -> None:
         """Write results.json."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:  # as bytes: of a large fleet each copy as text is tens of megabytes
-            file.write(to_json(self, by_alias=True, indent=1))
-            file.write(b"\n")
+        path.write_text(self.model_dump_json(by_alias=True, indent=1) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Report:
