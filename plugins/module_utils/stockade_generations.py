@@ -58,6 +58,7 @@ ACCESS_CRITICAL = (
     "/etc/systemd/system/ssh.socket.d",
     "/etc/sysctl.conf",
     "/etc/sysctl.d",
+    "/etc/default/ssh",
     "/etc/default/grub",
     "/etc/default/grub.d",
     "/etc/grub.d",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from ipaddress import collapse_addresses, ip_address, ip_network, summarize_address_range
 from typing import Any
 
@@ -199,7 +200,23 @@ def test_internet_facing_ports_throttle_each_source(table, region, node):
         assert text.count(f'"ct count": {{"val": {flow["limit"]["connections"]}, "inv": true}}') == 2, text
         assert text.count(f'"rate": {flow["limit"]["rate"]}, ') == 2, text
         assert text.count('"drop": null') == 4
-    assert all(sets[name]["size"] >= 65535 for name in sets if name.startswith(("rate", "open")))
+        flood = [
+            rule
+            for rule in rules["floods"]
+            if rule.has(f"{flow['protocol']}.dport", flow["port"]) and rule.networks("saddr") & callers
+        ]
+        assert {tuple(sorted(rule.networks("saddr"))) for rule in flood} == {
+            tuple(sorted(rule.networks("saddr"))) for rule in opening
+        }, "packets of connections that were let in are without a bound"
+        text = json.dumps([rule.statements for rule in rules[flood[0].target()]])
+        rates = {int(rate) for rate in re.findall(r'"rate": (\d+), ', text)}
+        assert len(rates) == 1 and 1 <= rates.pop() <= 100_000, text
+        assert text.count('"drop": null') == 2, text
+    order = [n for n, rule in enumerate(rules["input"]) if rule.target() == "floods"]
+    replies = [n for n, rule in enumerate(rules["input"]) if "state" in rule.matches and rule.does("accept")]
+    assert len(order) == 1 and order[0] < replies[0], "a connection that stands is past its limit"
+    limited = ("rate", "open", "packets")
+    assert all(sets[name]["size"] >= 65535 for name in sets if name.startswith(limited))
 
 
 @pytest.mark.control("STK-FWL-008")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 
 import pytest
@@ -206,6 +207,10 @@ def test_weak_client_keys_are_refused(sshd):
 
 @pytest.mark.control("STK-SSH-018")
 def test_a_weak_client_is_turned_away_by_the_running_server(host, sshd):
+    # What stands there beats every file, and `sshd -T` does not know of it.
+    running = host.run("tr '\\0' ' ' < /proc/$(systemctl show --value -p MainPID ssh.service)/cmdline").stdout
+    assert "sshd" in running
+    assert not re.search(r" -[of]", running), f"the server's settings are not those of its files: {running}"
     port = sshd["port"][0]
     tries = {
         "a short cipher": ("-o Ciphers=aes128-ctr", "no matching cipher"),
