@@ -18,7 +18,8 @@ class Package:
     """A package that installs one file.
 
     `postinst` is a shell script, empty for none; `changelog` pairs a version with the text of its entry, the
-    newest first; `files` are further files by their path, executable when they begin with `#!`.
+    newest first; `control` is further fields of its control file, a line each; `files` are further files by
+    their path, executable when they begin with `#!`.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Package:
     postinst: str = ""
     changelog: tuple[tuple[str, str], ...] = ()
     files: dict[str, str] = field(default_factory=dict)
+    control: str = ""
 
     def changes(self) -> str:
         """Its changelog as Debian writes it."""
@@ -43,6 +45,7 @@ def build_package(package: Package, directory: Path) -> Path:
     (tree / "DEBIAN/control").write_text(
         f"Package: {package.name}\nVersion: {package.version}\nArchitecture: all\n"
         "Maintainer: Tests <t@example.org>\nDescription: made by a test\n"
+        f"{package.control}"
     )
     contents = {f"usr/share/stk/{package.name}": package.version + "\n", **package.files}
     if package.changelog:

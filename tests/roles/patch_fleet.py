@@ -69,6 +69,13 @@ def build_sources(work: Path) -> Path:
     )
     for number, (state, packages) in enumerate(states.items()):
         build_suite(tree / state, "Debian-Security", packages, ours, age=800 - number)
+    features = [
+        Package("stk-large", "1.2", control="Depends: stk-needed\n"),
+        Package("stk-needed", "1.0"),
+        Package("stk-held", "1.2"),
+        Package("stk-lock", "2.0", control="Conflicts: stk-daemon\n"),
+    ]
+    build_suite(tree / "features", "Debian", features, ours, age=700)
     build_suite(tree / "stranger", "Debian-Security", [lock("1.5")], stranger)
     build_suite(tree / "unsigned", "Debian-Security", [lock("1.5")], None)
     (tree / "key").write_bytes(ours.public)
@@ -173,8 +180,16 @@ class Fleet:
             found = node.inventory["all"]["children"]["nodes"]["children"]
             hosts[name] = next(host for role in found.values() for host in role["hosts"].values())
         assert groups
-        data = {"all": {"children": {"nodes": {"hosts": hosts}}, "vars": canary.inventory["all"]["vars"]}}
+        self._hosts, self._common = hosts, canary.inventory["all"]["vars"]
+        data = {"all": {"children": {"nodes": {"hosts": hosts}}, "vars": self._common}}
         self._inventory.write_text(json.dumps(data))
+
+    def with_another(self, name: str, **variables: Any) -> Path:
+        """A further inventory with one node more, like the canary but for what is stated."""
+        path = self.work / f"{name}.yml"
+        host = {name: {**self._hosts["canary"], **variables}}
+        path.write_text(json.dumps({"all": {"children": {"nodes": {"hosts": host}}}}))
+        return path
 
     def serve(self, state: str) -> None:
         """Both nodes' source in another state."""

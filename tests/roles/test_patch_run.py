@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 
@@ -24,6 +25,8 @@ from tests.roles.patch_fleet import (
 from twin.machines import lone
 
 HELD = {"name": "stk-held", "reason": "its new version breaks the uploads", "until": "2999-12-31"}
+# No server, and no session that has begun.
+NO_SSH = "systemctl stop ssh; for p in /proc/[0-9]*; do grep -qsx sshd $p/comm && kill -9 ${p#/proc/}; done"
 HOOKED = 'echo "$STOCKADE_PHASE $STOCKADE_NODE" >> /srv/stk/hooks'
 
 
@@ -143,16 +146,76 @@ def test_a_broken_update_stops_at_the_canary_and_is_repaired_by_the_next_run(fle
     assert (second["before"], second["after"], second["cves"]) == ("1.1", "1.3", [SECOND_CVE])
 
 
-def test_a_failing_health_hook_stops_the_run_and_the_evidence_says_so(fleet):
-    before = records(fleet.second)
-    hooks = {"health": [{"command": "echo no upload arrives >&2; exit 3", "tries": 2, "pause": 0}]}
-    played = fleet.play("patch", patching_holds=[HELD], patching_hooks=hooks)
+def log(node):
+    """What the hooks have written down since this was asked last."""
+    said = node.sudo("cat /srv/stk/hooks; rm -f /srv/stk/hooks").stdout
+    return [line for line in said.splitlines() if line.split()[-1] in ("canary", "second")]
+
+
+def test_a_node_that_fails_leaves_nobody_of_its_batch_half_way(fleet):
+    """The healthy one is proven, taken into service and has its evidence; the other one stays out."""
+    fleet.canary.sudo("dpkg -i /srv/stk/kept/stk-lock*.deb")
+    fleet.second.sudo("dpkg -i /srv/stk/kept/stk-lock*.deb")
+    log(fleet.canary), log(fleet.second)
+    fails = "test $STOCKADE_NODE = second || { echo no upload arrives >&2; exit 3; }"
+    hooks = {
+        "drain": [{"command": HOOKED}],
+        "health": [{"command": fails, "tries": 2, "pause": 0}],
+        "return": [{"command": HOOKED}],
+    }
+    played = fleet.play("patch", patching_holds=[HELD], patching_hooks=hooks, patch_batches=["100%"])
     assert played.code != 0
-    record = played.evidence["canary"]
-    assert record["outcome"] == "failed"
-    assert "no upload arrives" in record["problem"]
-    assert records(fleet.second) == before
-    assert "no upload arrives" in played.line("canary")
+    assert (log(fleet.canary), log(fleet.second)) == (["drain canary"], ["drain second", "return second"])
+    failed, whole = played.evidence["canary"], played.evidence["second"]
+    assert (failed["outcome"], whole["outcome"]) == ("failed", "patched")
+    assert "no upload arrives" in failed["problem"]
+    assert [check["passed"] for check in whole["checks"]] == [True, True]
+    assert "no upload arrives" in played.line("canary") and "stays out of service" in played.line("canary")
+    assert "patched" in played.line("second")
+
+
+def test_a_snapshot_that_fails_changes_nothing_and_spares_the_rest_of_the_batch(fleet):
+    for node in (fleet.canary, fleet.second):
+        node.sudo("dpkg -i /srv/stk/kept/stk-lock*.deb")
+    hooks = {
+        "snapshot": [{"command": "test $STOCKADE_NODE = second || { echo no room left >&2; exit 1; }"}],
+        "drain": [{"command": HOOKED}],
+        "return": [{"command": HOOKED}],
+    }
+    played = fleet.play("patch", patching_holds=[HELD], patching_hooks=hooks, patch_batches=["100%"])
+    assert played.code != 0
+    for node in (fleet.canary, fleet.second):
+        assert versions(node)["stk-lock"] == "1.1"
+    assert (log(fleet.canary), log(fleet.second)) == ([], ["drain second", "return second"])
+    assert "no room left" in played.evidence["canary"]["problem"]
+    spared = played.evidence["second"]
+    assert "canary of the same batch failed before anything was changed here" in spared["problem"]
+    assert (spared["outcome"], spared["packages"]) == ("failed", [])
+    assert "nothing was changed on this node, and it is in service" in played.line("second")
+    for node in (fleet.canary, fleet.second):
+        node.sudo("dpkg -i /srv/stk/mended/stk-lock*.deb")
+
+
+def test_a_node_that_goes_out_of_reach_ends_the_run_behind_its_batch(fleet):
+    """No task of it fails, so nothing else would notice; the next batch would find its node missing."""
+    more = fleet.with_another("later", ansible_port=1)
+    log(fleet.second)
+    fleet.canary.sudo(f"echo {shlex.quote(NO_SSH)} > /srv/stk/no-ssh")
+    gone = "systemd-run -q --on-active=0.5 --timer-property=AccuracySec=50ms sh /srv/stk/no-ssh; sleep 1"
+    hooks = {
+        "health": [{"command": f"test $STOCKADE_NODE = second || {gone}"}],
+        "return": [{"command": HOOKED}],
+    }
+    played = fleet.play(
+        "patch", "-i", str(more), patching_holds=[HELD], patching_hooks=hooks, patch_batches=[2, "100%"]
+    )
+    fleet.canary.power_cut()
+    fleet.canary.start()
+    assert played.code != 0
+    assert log(fleet.second) == ["return second"]
+    assert played.evidence["second"]["outcome"] in ("patched", "unchanged")
+    assert "out of reach" in played.line("canary")
+    assert "untouched" in played.line("later")
 
 
 def test_an_update_under_a_running_service_reboots_for_the_recorded_reason(fleet):
@@ -250,6 +313,7 @@ def test_a_held_lock_is_waited_for_and_an_interrupted_dpkg_is_finished_first(fle
 
 def test_a_source_that_vanishes_half_way_leaves_the_node_whole_and_the_next_run_completes(fleet):
     fleet.canary.sudo("dpkg -i /srv/stk/old/stk-large*.deb")
+    fleet.canary.sudo("cp /etc/apt/sources.list.d/stk.list /srv/stk/list.whole")
     serve_over_http(fleet.canary)
     before = versions(fleet.canary)
     cut = program(fleet.canary, "20991231T000020Z")
@@ -265,3 +329,47 @@ def test_a_source_that_vanishes_half_way_leaves_the_node_whole_and_the_next_run_
     done = program(fleet.canary, "20991231T000030Z")
     assert done.returncode == 0, done.stderr
     assert (versions(fleet.canary)["stk-large"], versions(fleet.canary)["stk-lock"]) == ("1.1", "1.4")
+
+
+# The program as it is, on a clock that passes midnight while the packages are being installed.
+LATE = """
+import runpy, sys
+from datetime import timedelta
+sys.path.insert(0, "/usr/local/lib/stockade")
+from stockade_patching import packages, records
+now, install = records.now, packages.install
+def slow(*given):
+    install(*given)
+    records.now = lambda: now() + timedelta(days=1)
+packages.install = slow
+runpy.run_path("/usr/local/sbin/stockade-patching", run_name="__main__")
+"""
+
+
+def test_a_run_that_outlasts_its_window_leaves_the_reboot_to_the_next_one(fleet):
+    fleet.serve("restart")
+    fleet.canary.sudo("cp /srv/stk/list.whole /etc/apt/sources.list.d/stk.list")
+    fleet.canary.sudo("systemctl stop stk-daemon; dpkg -i /srv/stk/old/stk-daemon*.deb")
+    done = fleet.canary.sudo(f"python3 -c {shlex.quote(LATE)} run 20991231T000040Z", timeout=60)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert (record["window"]["inside_at_start"], record["window"]["kept"]) == (True, False)
+    assert record["reboot"]["causes"] == ["replaced code is still running: stk-daemon.service"]
+    assert (record["reboot"]["wanted"], record["reboot"]["left_to"]) == (False, "the next window")
+
+
+def test_a_full_run_takes_what_is_no_security_update_and_names_what_it_left(fleet):
+    """With what an update newly needs; nothing is removed for one, and a hold holds here as well."""
+    features = "deb [signed-by=/srv/stk/key] file:/srv/stk/features ./"
+    fleet.canary.sudo(f"echo '{features}' >> /etc/apt/sources.list.d/stk.list")
+    left = program(fleet.canary, "20991231T000050Z")
+    assert left.returncode == 0, left.stderr
+    assert json.loads(left.stdout)["packages"] == []
+    done = program(fleet.canary, "20991231T000051Z", "--mode", "full")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    brought = {change["name"]: (change["before"], change["after"]) for change in record["packages"]}
+    assert brought == {"stk-large:all": ("1.1", "1.2"), "stk-needed:all": (None, "1.0")}
+    assert {change["origin"] for change in record["packages"]} == {"Debian:Debian:stable"}
+    assert record["left"] == ["stk-lock:all 2.0"], "its update would remove another package"
+    assert versions(fleet.canary)["stk-held"] == "1.1", "a hold holds in a full run, too"
