@@ -75,6 +75,14 @@ def test_a_node_has_the_security_group_of_its_role_only(instance: Resource, plan
     assert groups == {planned["security_group"]}, f"it has {sorted(groups)}"
 
 
+@pytest.mark.control("STK-CMP-011")
+def test_a_node_has_one_interface_for_its_own_packets(instance: Resource) -> None:
+    interfaces = instance["NetworkInterfaces"]
+    assert len(interfaces) == 1, f"it has {len(interfaces)} interfaces"
+    checked = [instance.get("SourceDestCheck"), *(i.get("SourceDestCheck") for i in interfaces)]
+    assert all(check is True for check in checked), "it may send and take packets of other addresses"
+
+
 @pytest.mark.control("STK-CMP-007")
 def test_a_template_starts_hardened_instances_only(launch_template: Resource) -> None:
     options = launch_template.get("MetadataOptions", {})

@@ -146,6 +146,22 @@ def test_it_is_protected_strict_and_fails_closed(load_balancer: Resource, attrib
     assert not wrong, ", ".join(f"{key} is {value}" for key, value in wrong.items())
 
 
+@pytest.mark.control("STK-EDG-016")
+def test_it_stands_in_every_zone_of_its_tier(load_balancer: Resource, region: Region) -> None:
+    planned = next((v for v in region["vpcs"].values() if v["id"] == load_balancer["VpcId"]), None)
+    assert planned is not None, f"it stands in {load_balancer['VpcId']}, which is in no plan"
+    subnets = {subnet["id"]: subnet for subnet in planned["subnets"].values()}
+    places = load_balancer["AvailabilityZones"]
+    strange = {place["SubnetId"] for place in places} - set(subnets)
+    assert not strange, f"it stands in {', '.join(sorted(strange))}, which is in no plan"
+    tiers = {subnets[place["SubnetId"]]["tier"] for place in places}
+    wanted = {subnet["zone"] for subnet in subnets.values() if subnet["tier"] in tiers}
+    missing = wanted - {place["ZoneName"] for place in places}
+    assert not missing and len(places) > 1, (
+        f"it does not stand in {', '.join(sorted(missing)) or 'two zones'}"
+    )
+
+
 @pytest.mark.control("STK-EDG-008")
 def test_it_answers_for_its_own_names_only(
     load_balancer: Resource, listeners: Listeners, aws: Account

@@ -78,6 +78,13 @@ def a_node_in_another_roles_group(live: Any) -> Iterator[Pairs]:
     ec2.modify_instance_attribute(InstanceId=node["instance_id"], Groups=groups[:1])
 
 
+def a_node_may_route(live: Any) -> Iterator[Pairs]:
+    ec2, node = live.client("ec2"), node_of(live, "app")
+    ec2.modify_instance_attribute(InstanceId=node["instance_id"], SourceDestCheck={"Value": False})
+    yield pairs(f"instance/{node['name']}", "CMP-011")
+    ec2.modify_instance_attribute(InstanceId=node["instance_id"], SourceDestCheck={"Value": True})
+
+
 def template_by_hand(live: Any) -> Iterator[Pairs]:
     ec2 = live.client("ec2")
     login = base64.b64encode(b"#cloud-config\nssh_pwauth: true\n").decode()
@@ -139,6 +146,7 @@ WEAKNESSES: tuple[Weakness, ...] = (
     a_node_is_stopped,
     a_node_watched_every_five_minutes,
     a_node_in_another_roles_group,
+    a_node_may_route,
     template_by_hand,
     nodes_under_another_roles_rights,
     instance_by_hand,

@@ -97,6 +97,15 @@ def invalid_headers_pass(live: Any) -> Iterator[Pairs]:
     _switch(live, "routing.http.drop_invalid_header_fields.enabled", "true")
 
 
+def a_zone_is_not_served(live: Any) -> Iterator[Pairs]:
+    elb, arn = live.client("elbv2"), _front(live)["arn"]
+    (found,) = elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"]
+    every = [place["SubnetId"] for place in found["AvailabilityZones"]]
+    elb.set_subnets(LoadBalancerArn=arn, Subnets=every[:2])
+    yield pairs(FRONT, "EDG-016")
+    elb.set_subnets(LoadBalancerArn=arn, Subnets=every)
+
+
 def every_host_is_answered(live: Any) -> Iterator[Pairs]:
     elb, tls = live.client("elbv2"), _listener(live, 443)
     (group,) = _front(live)["target_groups"].values()
@@ -249,6 +258,7 @@ WEAKNESSES: tuple[Weakness, ...] = (
     firewall_taken_away,
     connections_not_logged,
     invalid_headers_pass,
+    a_zone_is_not_served,
     every_host_is_answered,
     another_roles_node_behind_it,
     injections_are_counted,
