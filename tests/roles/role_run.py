@@ -30,7 +30,8 @@ def run_roles(node: Lone, *roles: str, check: bool = False, **variables: Any) ->
     play = node.inventory_file.parent / "roles.yml"
     play.write_text(json.dumps([{"hosts": "nodes", "gather_facts": False, "roles": list(roles)}]))
     command = ["playbook", "-i", str(node.inventory_file), str(play)]
-    command += ["--check"] if check else []
+    # With the differences shown: what `make drift` runs, and a way to break on a blank node of its own.
+    command += ["--check", "--diff"] if check else []
     command += ["-e", json.dumps(variables)] if variables else []
     environment = {
         **ansible_environment(),

@@ -88,6 +88,20 @@ def test_a_check_of_a_blank_node_changes_nothing(node):
     assert node.sudo("ls /etc/stockade /usr/local/sbin/stockade-patching").stdout == ""
 
 
+def test_a_window_or_a_hold_that_nobody_could_follow_is_refused_before_anything_is_written(node):
+    wrong = {
+        "patching_window": "Sat 22:00-02:00",
+        "patching_holds": [{**HELD, "until": "2027-02-30"}, {**HELD, "reason": " "}],
+    }
+    outcome = run_roles(node, "patching", **wrong)
+    said = " ".join(outcome.output.replace("'", "").split())
+    assert outcome.code != 0
+    assert "window Sat 22:00-02:00; a window is a day and two times of it" in said
+    assert "stk-held until 2027-02-30; a hold ends on a day" in said
+    assert "stk-held has no reason" in said
+    assert node.sudo("ls /etc/stockade /usr/local/sbin/stockade-patching").stdout == ""
+
+
 def test_a_source_that_was_tampered_with_installs_nothing(node):
     node.sudo(
         "cp -a /srv/stk/security /srv/keep;"
