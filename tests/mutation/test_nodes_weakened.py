@@ -235,6 +235,8 @@ def test_a_broken_thing_turns_exactly_its_controls_red(hardened: Node, weakness:
     finally:
         undone = hardened.lone.sudo(repair)
     assert undone.returncode == 0, undone.stderr
+    # A repair may have reloaded sshd, which closes what comes while it starts again.
+    hardened.lone.machines.wait(hardened.lone.name)
 
 
 def test_many_things_broken_at_once_turn_exactly_their_controls_red(hardened: Node) -> None:
