@@ -58,3 +58,17 @@ def test_what_fills_up_has_a_filesystem_of_its_own(host, mounts):
     assert together == [], "one filesystem with /; a partition is a matter of the image"
     log = mounts.get("/var/log", set())
     assert CLOSED - log == set() and {"nodev", "nosuid"} - mounts.get("/var", set()) == set()
+
+
+@pytest.mark.control("STK-SVC-024")
+def test_the_table_of_filesystems_says_the_options_as_well(host):
+    """They hold from the first moment of a boot on, and whoever mounts a place again mounts it closed."""
+    rows = [line.split() for line in host.file("/etc/fstab").content_string.splitlines()]
+    named = {row[1]: set(row[3].split(",")) for row in rows if len(row) > 3 and not row[0].startswith("#")}
+    own = {place: {"nodev", "nosuid"} for place in (*OWN, "/opt", "/srv")}
+    own |= dict.fromkeys(("/var/log", "/var/log/audit", "/var/tmp", "/boot", "/boot/efi"), CLOSED)
+    found = {place: named[place] for place in own if place in named and "bind" not in named[place]}
+    if not found:
+        pytest.skip("not applicable: the table names no filesystem of its own for them")
+    open_ones = {place: own[place] - options for place, options in found.items() if own[place] - options}
+    assert open_ones == {}

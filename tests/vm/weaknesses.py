@@ -71,6 +71,12 @@ TOGETHER: tuple[tuple[str, str, str, set[str]], ...] = (
         ids("SVC", 21, 22),
     ),
     (
+        "a table that mounts logs with programs and devices at the next boot",
+        "cp -p /etc/fstab /root/fstab && sed -i '/ .var.log ext4/s/nodev,nosuid,noexec/exec/' /etc/fstab",
+        "mv /root/fstab /etc/fstab",
+        ids("SVC", 24),
+    ),
+    (
         "nobody takes the kernel's records",
         "systemctl mask --quiet --runtime auditd && pkill -TERM -x auditd && sleep 2",
         "systemctl unmask --quiet --runtime auditd && systemctl start auditd",
