@@ -40,7 +40,7 @@ evidence: python ## the last run as one archive, signed: make evidence KEY=~/.ss
 down: python ## remove everything the twin started, also after a crash
 	@$(PYTHON) -m twin down
 
-check: python ## lint, types, unit tests: under a minute
+check: python ## lint, types, unit tests: a minute or two
 	@.ci/check
 
 test: python machine testing ## every test but those of test-vm
