@@ -62,7 +62,7 @@ def test_power_and_reboot(lone_node: Lone) -> None:
 def test_a_machine_that_cannot_boot_nodes_skips_with_the_reason_and_fails_in_ci(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tests.conftest.obstacle", lambda: "booting nodes needs root")
+    monkeypatch.setattr("twin.machines.obstacle", lambda: "booting nodes needs root")
     monkeypatch.delenv("CI", raising=False)
     with pytest.raises(pytest.skip.Exception, match="no node can be booted here: booting nodes needs root"):
         require_nodes()

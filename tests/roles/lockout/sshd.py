@@ -163,7 +163,9 @@ SSHD = (
             RELOAD,
             'systemd-run -q --collect -u holder python3 -c "import socket,time; '
             "s=[socket.create_connection(('127.0.0.1',22)) for n in range(3)]; time.sleep(60)\"",
-            "sleep 1",
+            # Until it holds one: on a busy machine a second is too short.
+            "sh -c 'for i in $(seq 100); do ss -Htn state established dport = :22 dst 127.0.0.1 | grep -q . "
+            "&& break; sleep 0.1; done; sleep 0.5'",
         ),
         after="systemctl stop holder; true",
     ),
