@@ -1,4 +1,4 @@
-"""The report in a real browser for its tests: pages made once, one Chromium for each worker."""
+"""The report in a real browser for its tests: pages and Chromium are made once for each file."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ HOSTILE = (
 
 @cache
 def chromium() -> Any:
-    """The one browser of this worker, started when the first test asks for it."""
+    """The one browser of this file's tests, started when the first of them asks for it."""
     found = os.environ.get("STOCKADE_BROWSER") or shutil.which("chromium") or shutil.which("google-chrome")
     if not found:
         pytest.fail(
@@ -51,7 +51,7 @@ def chromium() -> Any:
 
 
 def close() -> None:
-    """End the browser of this worker, if there is one."""
+    """End the browser, if there is one."""
     if chromium.cache_info().currsize:
         driver, browser = chromium()
         browser.close()
@@ -195,7 +195,7 @@ class Visits:
         self.contexts: list[Any] = []
 
     def file(self, name: str) -> Path:
-        """The page's file, made once for each worker."""
+        """The page's file, made once."""
         path = self.folder / f"{name}.html"
         if not path.exists():
             path.write_text(pages()[name](), encoding="utf-8", errors="replace")
@@ -214,9 +214,12 @@ class Visits:
             context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the pages of this worker lie; its browser ends with it."""
+    """Where the pages of one file's tests lie; its browser ends with it.
+
+    Not the worker's: while playwright's driver runs, no other test of the worker could start an event loop.
+    """
     yield tmp_path_factory.mktemp("report")
     close()
 
