@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from datetime import UTC, date, datetime
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,9 @@ SOURCE = Path(__file__).resolve().parents[2] / "roles/patching/files/stockade_pa
 
 
 def _window() -> Any:
-    spec = importlib.util.spec_from_file_location("stockade_patching_window", SOURCE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    loader = SourceFileLoader("stockade_patching_window", str(SOURCE))
+    module = importlib.util.module_from_spec(ModuleSpec(loader.name, loader))
+    loader.exec_module(module)
     return module
 
 

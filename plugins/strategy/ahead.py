@@ -13,6 +13,7 @@ import importlib.util
 import os
 import sys
 from collections import deque
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,9 @@ def keep_what_is_worked_out() -> None:
     name = "stockade_kept"
     if name in sys.modules:
         return
-    spec = importlib.util.spec_from_file_location(name, PLUGINS / "controller" / "kept.py")
-    assert spec and spec.loader  # the file lies beside this one
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    loader = SourceFileLoader(name, str(PLUGINS / "controller" / "kept.py"))
+    sys.modules[name] = module = importlib.util.module_from_spec(ModuleSpec(name, loader))
+    loader.exec_module(module)
     module.keep(PLUGINS.parent / "build" / "ansible" / "kept", [PLUGINS / "filter"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -89,7 +90,7 @@ def test_a_check_of_a_blank_node_changes_nothing(node):
 
 
 def test_a_window_or_a_hold_that_nobody_could_follow_is_refused_before_anything_is_written(node):
-    wrong = {
+    wrong: dict[str, Any] = {
         "patching_window": "Sat 22:00-02:00",
         "patching_holds": [{**HELD, "until": "2027-02-30"}, {**HELD, "reason": " "}],
     }

@@ -93,9 +93,9 @@ def test_the_next_process_compiles_nothing(tmp_path: Path, compiled: list[str]) 
 
 def test_values_are_never_kept(tmp_path: Path) -> None:
     keep(tmp_path / "kept", [])
-    text = trust_as_template("{{ secret }}")
-    assert TemplateEngine(variables={"secret": "one-of-these"}).template(text) == "one-of-these"
-    assert TemplateEngine(variables={"secret": "two"}).template(text) == "two"
+    text = trust_as_template("{{ word }}")
+    assert TemplateEngine(variables={"word": "one-of-these"}).template(text) == "one-of-these"
+    assert TemplateEngine(variables={"word": "two"}).template(text) == "two"
     assert not [path for path in (tmp_path / "kept").iterdir() if b"one-of-these" in path.read_bytes()]
 
 
