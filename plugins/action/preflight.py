@@ -145,9 +145,8 @@ class ActionModule(ActionBase):
                 module_args={"login": login, "wait": int(args.get("wait", 120))},
                 task_vars=task_vars,
             )
-            now = (
-                time.time()
-            )  # before the wait for the login, which would count as the node's clock being off
+            # Before the wait for the login, which would count as the node's clock being off.
+            now = time.time()
         if facts.get("failed"):
             return facts
         wanted = {
