@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -182,6 +184,13 @@ def connect(ec2: Any) -> Any:
         return dict(ec2.describe_vpn_connections(VpnConnectionIds=[made])["VpnConnections"][0])
 
     return make
+
+
+def test_a_made_key_never_starts_with_zero(monkeypatch: pytest.MonkeyPatch, connect: Any) -> None:
+    """User guide of Site-to-Site VPN; a key that did was refused by the role, once in some thirty runs."""
+    monkeypatch.setattr(secrets, "choice", min)
+    key = connect()["Options"]["TunnelOptions"][1]["PreSharedKey"]
+    assert re.fullmatch("[A-Za-z1-9][A-Za-z0-9]{31}", key), key
 
 
 def test_every_option_of_a_tunnel_is_given_back(connect: Any) -> None:

@@ -40,6 +40,7 @@ _INSIDE = (
 _outside = itertools.count(10)
 _lock = threading.Lock()
 # User guide: 8 to 64 characters, alphanumeric, period and underscore, not starting with zero.
+_KEY_START = string.ascii_letters + string.digits[1:]
 _KEY_CHARACTERS = string.ascii_letters + string.digits
 
 
@@ -117,8 +118,12 @@ def _answered(options: dict[str, Any]) -> dict[str, Any]:
 def _tunnel(options: dict[str, Any]) -> dict[str, Any]:
     options.setdefault("OutsideIpAddress", str(_OUTSIDE[next(_outside)]))
     options.setdefault("TunnelInsideCidr", str(next(_INSIDE)))
-    options.setdefault("PreSharedKey", "".join(secrets.choice(_KEY_CHARACTERS) for _ in range(32)))
+    options.setdefault("PreSharedKey", _key())
     return options
+
+
+def _key() -> str:
+    return secrets.choice(_KEY_START) + "".join(secrets.choice(_KEY_CHARACTERS) for _ in range(31))
 
 
 def _move_keys(response: Any, connection: Any) -> None:
