@@ -118,11 +118,12 @@ def _answered(options: dict[str, Any]) -> dict[str, Any]:
 def _tunnel(options: dict[str, Any]) -> dict[str, Any]:
     options.setdefault("OutsideIpAddress", str(_OUTSIDE[next(_outside)]))
     options.setdefault("TunnelInsideCidr", str(next(_INSIDE)))
-    options.setdefault("PreSharedKey", _key())
+    options.setdefault("PreSharedKey", pre_shared_key())
     return options
 
 
-def _key() -> str:
+def pre_shared_key() -> str:
+    """A key as AWS makes one: 32 characters, the first of them no zero."""
     return secrets.choice(_KEY_START) + "".join(secrets.choice(_KEY_CHARACTERS) for _ in range(31))
 
 
