@@ -39,10 +39,11 @@ class ActionModule(ActionBase):
             return result
         return self._proven(result, arguments["concern"], revert_after, timeout, task_vars or {})
 
-    @classmethod
-    def beside(cls, action: ActionBase) -> ActionModule:
-        """This plugin for the node, the task and the variables of another one."""
-        return cls(
+    @staticmethod
+    def beside(action: ActionBase, name: str = "guarded_change") -> Any:
+        """The plugin of that name for the node, the task and the variables of this one."""
+        return action_loader.get(
+            name,
             task=action._task,
             connection=action._connection,
             play_context=action._play_context,
@@ -103,7 +104,7 @@ class ActionModule(ActionBase):
         return self._bring_back(concern, result["generation"], revert_after, why, task_vars)
 
     def _prove(self, generation: int, timeout: int, task_vars: dict[str, Any]) -> dict[str, Any]:
-        action = action_loader.get("prove_access", class_only=True).beside(self)
+        action = self.beside(self, "prove_access")
         try:
             proof: dict[str, Any] = action.prove(task_vars, generation, [], timeout)
         except Exception as error:  # whatever keeps us from proving it, the node must go back

@@ -180,7 +180,7 @@ class ActionModule(ActionBase):
         self, task_vars: dict[str, Any], timeout: int, beside: ThreadPoolExecutor
     ) -> Callable[[], str]:
         """Begin a login of its own; ask what is given for why it does not become root: empty when it does."""
-        proof = action_loader.get("prove_access", class_only=True).beside(self)
+        proof = action_loader.get("guarded_change", class_only=True).beside(self, "prove_access")
         try:
             attempt = proof.prepared(task_vars, None, [])
         except AnsibleError as error:

@@ -120,18 +120,6 @@ class ActionModule(ActionBase):
         confirm = args.get("confirm")
         return self.prove(task_vars or {}, confirm, args.get("expect") or [], int(args.get("timeout", 20)))
 
-    @classmethod
-    def beside(cls, action: ActionBase) -> ActionModule:
-        """This plugin for the node, the task and the variables of another one."""
-        return cls(
-            task=action._task,
-            connection=action._connection,
-            play_context=action._play_context,
-            loader=action._loader,
-            templar=action._templar,
-            shared_loader_obj=action._shared_loader_obj,
-        )
-
     def prove(
         self, task_vars: dict[str, Any], confirm: int | None, expect: list[dict[str, str]], timeout: int
     ) -> dict[str, Any]:

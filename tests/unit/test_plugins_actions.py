@@ -195,7 +195,7 @@ class Login:
     ) -> None:
         self._said, self._facts_read, self._begun, self._clock = said, facts_read, begun, clock
 
-    def beside(self, _action: Any) -> Login:
+    def beside(self, _action: Any, _name: str) -> Login:
         return self
 
     def prepared(self, *_: Any) -> Any:
