@@ -23,7 +23,7 @@ def gather(results: Path, root: Path, procedures: Path | None = None) -> dict[st
     try:
         report = Report.load(results)
     except (OSError, ValueError) as error:
-        said = str(error).splitlines()[0]
+        said = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise Fault(f"{results}: {said}", "a bundle holds one run", "run `make verify` first") from error
     files = {"results.json": results.read_bytes(), "region.json": _json(report.region)}
     files |= _facts(report)
