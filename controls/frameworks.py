@@ -10,7 +10,7 @@ import fnmatch
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -19,6 +19,9 @@ from controls.model import YAML, Control
 from fault import Fault
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
+# What was read of a clause: its text, words quoted from it, somebody's account of it, its heading; "memory":
+# nothing; "not read": it stands for what is missing, so that nobody takes that for met.
+Basis = Literal["text", "quotation", "summary", "heading", "memory", "not read"]
 
 
 class Clause(BaseModel):
@@ -32,11 +35,14 @@ class Clause(BaseModel):
     level: str = Field(default="", description="the framework's own level or profile, e.g. L1")
     controls: tuple[str, ...] = Field(default=(), description="ids, or patterns such as STK-SGR-*")
     reason: str = Field(default="", description="why no control answers it")
+    basis: Basis | None = Field(default=None, description="what was read of it, where a file tells it apart")
 
     @model_validator(mode="after")
     def _answered(self) -> Clause:
         if self.controls and self.reason:
             raise ValueError(f"{self.id}: a clause has controls or a reason, one of the two")
+        if self.basis == "not read" and not self.reason:
+            raise ValueError(f"{self.id}: a clause that was not read has a reason, no controls")
         return self
 
     def answered_by(self, known: Iterable[str]) -> list[str]:
@@ -56,6 +62,14 @@ class Framework(BaseModel):
     read: str = Field(pattern=r"^\d{4}-\d\d-\d\d$", description="day on which they were read")
     note: str = Field(default="", description="what an auditor must know of scope or validity")
     clauses: tuple[Clause, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _based(self) -> Framework:
+        """A file that says of one clause what was read of it says so of all."""
+        without = [clause.id for clause in self.clauses if clause.basis is None]
+        if 0 < len(without) < len(self.clauses):
+            raise ValueError(f"{', '.join(without[:5])}: no basis, where other clauses have one")
+        return self
 
     @property
     def name(self) -> str:
