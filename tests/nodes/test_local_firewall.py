@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 ANYWHERE = {"0.0.0.0/0", "::/0"}
+# A packet from another interface than the loopback one that says it comes from the node itself.
+FORGED = [{"ip.saddr": ("==", {"127.0.0.0/8"})}, {"ip6.saddr": ("==", {"::1"})}]
 
 
 class Rule:
@@ -172,7 +174,8 @@ def test_administration_comes_first_and_from_its_networks_only(table, region):
     }
     families = {n.version for n in map(ip_network, networks)}
     before = rules["input"][: first[len(families) - 1]]
-    assert [rule.matches for rule in before if not (rule.has("iif", "lo") or rule.has("tcp.dport", 22))] == []
+    others = [rule for rule in before if not (rule.has("iif", "lo") or rule.has("tcp.dport", 22))]
+    assert [rule.matches for rule in others if not (rule.matches in FORGED and rule.does("drop"))] == []
 
 
 @pytest.mark.control("STK-FWL-007")
@@ -260,10 +263,13 @@ def test_drops_are_logged_within_bounds(table):
 
 
 @pytest.mark.control("STK-FWL-011")
-def test_loopback_is_open_to_itself(table):
+def test_loopback_is_open_to_itself_and_its_addresses_come_from_nowhere_else(table):
     _, rules, _ = table
     assert rules["input"][0].has("iif", "lo")
     assert rules["input"][0].does("accept")
+    forged = rules["input"][1:3]
+    assert [rule.matches for rule in forged] == FORGED
+    assert all(rule.does("drop") for rule in forged)
     assert rules["output"][0].has("oif", "lo")
     assert rules["output"][0].does("accept")
 

@@ -13,6 +13,7 @@ import pytest
 
 import settings
 from controls import load
+from tests.roles.hostile_packets import answered, connected, flood, forged
 from tests.roles.role_run import ROOT, harden, run_roles
 from twin.machines import sketch
 from twin.machines.scratch import SETTINGS
@@ -123,7 +124,6 @@ def test_a_source_in_the_threat_set_is_shut_out_and_administrators_are_not(node)
         {"protocol": "tcp", "port": 443, "networks4": ["0.0.0.0/0"], "why": "test",
          "limit": {"connections": 50, "rate": 30}},
     ])  # fmt: skip
-    node.sudo("systemd-run --unit=door python3 -m http.server 443 --bind 0.0.0.0")
     assert node.probe("internet", "tcp", 443, timeout=5)
     node.sudo(f"nft add element inet stockade threats4 '{{ {node.outside}, 172.30.10.0/24 }}'")
     assert not node.probe("internet", "tcp", 443)
@@ -141,8 +141,53 @@ def test_a_source_that_opens_too_many_connections_is_throttled(node):
     assert False in answers, "nobody was throttled"
 
 
+def test_packets_of_a_source_above_the_limit_are_dropped_and_another_source_gets_through(node):
+    """Also those of a connection that was let in: the limits of new connections are out of reach here."""
+    harden(node, "local_firewall", local_firewall_packets_per_second=2, local_firewall_inbound=[
+        {"protocol": "tcp", "port": 443, "networks4": ["0.0.0.0/0"], "why": "test",
+         "limit": {"connections": 60000, "rate": 60000}},
+    ])  # fmt: skip
+    # The node's own workload ends a connection with its answer; this one goes on.
+    node.sudo(
+        "systemctl stop twin-workload; systemd-run --collect --unit=door python3 -m http.server 443 --protocol HTTP/1.1;"
+        " for i in $(seq 50); do ss -Hltn sport = :443 | grep -q . && break; sleep 0.1; done"
+    )
+    wires, door = node.machines.wires, (node.public_address, 443)
+    gateway = node.machines.region["sites"]["noc"]["gateway"]
+    with (
+        connected(wires.internet, node.outside, *door) as flooding,
+        connected(wires.site("noc"), gateway, *door) as other,
+    ):
+        assert answered(flooding, 5) and answered(other, 5), "two sources that keep to the limit"
+        with flood(wires.internet, node.outside, *door):
+            assert not answered(flooding, 0.5), "a flood above the limit gets through"
+            assert answered(other, 5), "another source is dropped with the one that floods"
+        assert answered(flooding, 10), "a source that has ended its flood is let in again"
+    node.sudo("systemctl stop door; systemctl start twin-workload")
+
+
+def test_nobody_comes_by_the_wire_as_the_node_itself(node):
+    """The kernel's own refusal is switched off first, as container engines do it."""
+    heard = "/run/heard"
+    listen = (
+        'import socket; s = socket.socket(2, 2); s.bind(("", 5300));'
+        " [print(s.recvfrom(9)[1][0], flush=True) for _ in range(9)]"
+    )
+    lax = "route_localnet={0} {1}accept_local={0} {1}rp_filter={2}"
+    every = "net.ipv4.conf.all."
+    node.sudo(f"systemd-run --collect --unit=ear -p StandardOutput=file:{heard} python3 -c '{listen}'")
+    node.sudo(f"sysctl -w {every}{lax.format(1, every, 0)}; sysctl -w net.ipv4.conf.ens5.rp_filter=0")
+    harden(node, "local_firewall", local_firewall_inbound=[
+        {"protocol": "udp", "port": 5300, "networks4": ["0.0.0.0/0"], "why": "test"},
+    ])  # fmt: skip
+    for source in ("127.0.0.1", node.outside):
+        forged(node, source, 5300)
+    said = node.sudo(f"for i in $(seq 50); do test -s {heard} && break; sleep 0.1; done; cat {heard}").stdout
+    assert said.split() == [node.outside]
+    node.sudo(f"systemctl stop ear; sysctl -w {every}{lax.format(0, every, 2)}")
+
+
 def test_changed_values_arrive_and_stale_ones_go(node):
-    node.sudo("systemctl stop door")
     outcome = harden(node, *ACCESS, ssh_server_max_auth_tries=3, users_people=[person(node, playbooks=True)])
     assert outcome.changed == (
         "Accounts, groups and keys follow the list",

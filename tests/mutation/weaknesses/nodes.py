@@ -12,6 +12,19 @@ def ids(area: str, *numbers: int) -> set[str]:
     return {f"STK-{area}-{number:03d}" for number in numbers}
 
 
+# Loaded by the node's own means, so that the kernel holds what was loaded: only what is in it is wrong.
+FIREWALL = "/etc/stockade/firewall.nft"
+
+
+def rules_without(line: str) -> tuple[str, str]:
+    """How to load the packet filter without the lines that match, and how to load it whole again."""
+    name = "/root/filter-" + "".join(filter(str.isalnum, line))
+    load = "/usr/local/sbin/stockade-firewall load"
+    # A pattern that nothing matches would weaken nothing.
+    spoil = f"cp -p {FIREWALL} {name} && grep -q '{line}' {name} && sed -i '/{line}/d' {FIREWALL} && {load}"
+    return spoil, f"mv {name} {FIREWALL} && {load}"
+
+
 TOGETHER: tuple[tuple[str, str, str, set[str]], ...] = (
     (
         "redirects taken",
@@ -178,6 +191,23 @@ TOGETHER: tuple[tuple[str, str, str, set[str]], ...] = (
         " && dpkg-deb --build /root/web >&2 && apt-get -q -y install /root/web.deb >&2",
         "dpkg --purge nginx >&2; rm -r /root/web /root/web.deb",
         ids("SVC", 13),
+    ),
+    (
+        "packets of a connection that was let in without a bound",
+        *rules_without("jump floods"),
+        ids("FWL", 7),
+    ),
+    (
+        "loopback addresses taken from any wire",
+        *rules_without("ip saddr 127.0.0.0"),
+        ids("FWL", 11),
+    ),
+    (
+        "settings on sshd's command line, which beats its files",
+        "cp -p /etc/default/ssh /root/default-ssh && echo SSHD_OPTS=-oMaxAuthTries=6 > /etc/default/ssh"
+        " && systemctl restart ssh",
+        "mv /root/default-ssh /etc/default/ssh && systemctl restart ssh",
+        ids("SSH", 18),
     ),
     (
         "a journal that everybody reads",
