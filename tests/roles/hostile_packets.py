@@ -64,7 +64,7 @@ def flood(namespace: str, source: str, target: str, port: int) -> Iterator[None]
 
 def checksum(header: bytes) -> int:
     """Of an IPv4 header without its checksum (RFC 1071)."""
-    total = sum(struct.unpack(f"!{len(header) // 2}H", header))
+    total: int = sum(struct.unpack(f"!{len(header) // 2}H", header))
     total = (total & 0xFFFF) + (total >> 16)
     return ~(total + (total >> 16)) & 0xFFFF
 

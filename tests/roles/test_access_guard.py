@@ -149,7 +149,8 @@ def test_packets_of_a_source_above_the_limit_are_dropped_and_another_source_gets
     ])  # fmt: skip
     # The node's own workload ends a connection with its answer; this one goes on.
     node.sudo(
-        "systemctl stop twin-workload; systemd-run --collect --unit=door python3 -m http.server 443 --protocol HTTP/1.1;"
+        "systemctl stop twin-workload;"
+        " systemd-run --collect --unit=door python3 -m http.server 443 --protocol HTTP/1.1;"
         " for i in $(seq 50); do ss -Hltn sport = :443 | grep -q . && break; sleep 0.1; done"
     )
     wires, door = node.machines.wires, (node.public_address, 443)
