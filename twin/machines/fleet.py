@@ -18,7 +18,7 @@ import inventory
 from fault import UNREACHABLE, Fault
 from twin import ledger as books
 from twin.ledger import Ledger
-from twin.machines import collector, image, probing, reading, services, sketch, ssh
+from twin.machines import collector, image, probing, reading, services, sketch, ssh, watches
 from twin.machines.facts import Account, Card
 from twin.machines.nodes import Node, Plan
 from twin.machines.wires import OUTSIDE, Wires, site_addresses
@@ -136,6 +136,7 @@ class Machines:
 
     def raise_up(self, say: Say) -> None:
         """Make or complete everything; what runs already is left alone."""
+        watches.require(sum(node.watches and not node.running for node in self.nodes.values()))
         self._drop_strangers(say)
         self.wires.raise_up()
         _write_facts(self.ledger, self.region)

@@ -55,6 +55,8 @@ class Node:
 
     patience = 90.0
     """Seconds until it must answer over ssh; it takes two on an idle machine."""
+    watches = True
+    """Whether it takes from this machine's inotify instances, not from a kernel's of its own."""
 
     def __init__(self, ledger: Ledger, wires: Wires, plan: Plan) -> None:
         self.ledger, self.wires, self.plan = ledger, wires, plan

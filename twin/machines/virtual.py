@@ -50,6 +50,7 @@ class VirtualNode(Node):
     """A node whose disk is a file; everything else is the same as of a node in nspawn."""
 
     patience = 600.0
+    watches = False
 
     @staticmethod
     def make_image(ledger: Ledger, progress: Progress | None, release: str) -> Path:
