@@ -1,69 +1,32 @@
-"""Runs `python -m ansible …` or `python -m pytest …` as `subprocess.run` does, in less time.
+"""Runs `python -m ansible …`, `python -m pytest …` or a Pulumi program as `subprocess` does, in less time.
 
-Importing Ansible takes a second of a processor, pytest half of one, and the tests run them some hundred
-times. So a run is forked from a process that has imported the code of others, as installed; everything of
-ours (plugins, modules, roles, suites) is read by each run anew. Ansible reads its configuration while it is
-imported: there is a process for each such environment. A run has its own arguments, directory and output.
+Importing Ansible takes a second of a processor, Pulumi's SDK one to three, pytest half of one, and the tests
+run them some hundred times. So a run is forked from a process that has imported the code of others, as
+installed (tests/prepared.py); everything of ours (plugins, modules, roles, suites) is read by each run anew.
+Ansible reads its configuration while it is imported: there is a process for each such environment. A run has
+its own arguments, directory and output.
 """
 
 from __future__ import annotations
 
 import array
-import atexit
-import gc
-import importlib
 import json
 import os
-import runpy
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-PRELOADED = {
-    "ansible": (
-        "ansible.cli.adhoc",
-        "ansible.cli.playbook",
-        "ansible.executor.playbook_executor",
-        "ansible.plugins.callback.default",
-        "ansible.plugins.connection.ssh",
-        "ansible.plugins.inventory.yaml",
-        "ansible.plugins.strategy.linear",
-        "ansible_mitogen.strategy",
-        "ansible_mitogen.connection",
-        "ansible_mitogen.process",
-        "ansible_mitogen.services",
-    ),
-    # Without what pytest finds as plug-ins: it wants to read those itself.
-    "pytest": (
-        "_pytest.assertion.rewrite",
-        "_pytest.debugging",
-        "_pytest.doctest",
-        "_pytest.fixtures",
-        "_pytest.junitxml",
-        "_pytest.logging",
-        "_pytest.python",
-        "_pytest.terminal",
-        "boto3",
-        "botocore.client",
-        "botocore.endpoint",
-        "jinja2",
-        "psutil",
-        "pydantic.json_schema",
-        "pydantic.main",
-        "pydantic.type_adapter",
-        "pytest",
-        "yaml",
-    ),
-}
-MOST = 5
-"""Environments that a process is kept for; a test that wants one of its own gets a run of its own."""
+PROGRAM = "program"  # the runner of Pulumi programs, which is a file
+PREPARED = Path(__file__).resolve().with_name("prepared.py")
+MOST = 8
+"""Environments of a module that a process is kept for; a test that wants another gets a run of its own."""
 _READ_AT_IMPORT = ("ANSIBLE_", "LC_", "LANG", "HOME", "NO_COLOR", "PATH", "PYTHON", "XDG_", "TMPDIR")
 
 
@@ -102,6 +65,87 @@ def python(
     return subprocess.CompletedProcess(argv, code, *said)
 
 
+def program(command: list[str], folder: Path, env: Mapping[str, str], log: IO[str]) -> int:
+    """Stands in for `twin.program.started`: what a program says goes to the log; returns its exit code."""
+    *_, script = command  # a program is told everything by its environment, nothing by its arguments
+    assert command == [sys.executable, "-P", script], command
+    server = _server(PROGRAM, {name: env[name] for name in env if name.startswith(_READ_AT_IMPORT)})
+    if server is None:
+        return subprocess.run(
+            command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
+        ).returncode
+    order = {"module": PROGRAM, "script": script, "arguments": [], "cwd": str(folder), "env": dict(env)}
+    code = _asked(server, order, log, log, 900)
+    if code is None:
+        raise subprocess.TimeoutExpired(command, 900)
+    return code
+
+
+@contextmanager
+def programs() -> Iterator[None]:
+    """Meanwhile `twin.program.run` forks the programs that this process hosts."""
+    from twin import program as host  # noqa: PLC0415 - loads the AWS SDK
+
+    plain, host.started = host.started, program
+    try:
+        yield
+    finally:
+        host.started = plain
+
+
+@contextmanager
+def going(
+    *arguments: str, cwd: Path, env: Mapping[str, str], log: IO[str]
+) -> Iterator[Going | subprocess.Popen[bytes]]:
+    """`python -m ansible ARGUMENTS` in a process group of its own, which is killed as a whole at the end."""
+    server = _server("ansible", {name: env[name] for name in env if name.startswith(_READ_AT_IMPORT)})
+    if server is None:
+        process: Going | subprocess.Popen[bytes] = subprocess.Popen(
+            [sys.executable, "-m", "ansible", *arguments],
+            cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    else:
+        order = {
+            "module": "ansible",
+            "arguments": arguments,
+            "cwd": str(cwd),
+            "env": dict(env),
+            "alone": True,
+        }
+        process = Going(*_begun(server, order, log, log))
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if isinstance(process, Going):
+            process.forget()
+
+
+class Going:
+    """A run that was begun; of `Popen` it has what a test needs."""
+
+    def __init__(self, told: socket.socket, pid: int) -> None:
+        """Until `told` is closed, nobody else gets the number."""
+        self._told, self.pid = told, pid
+        self.returncode: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended; raises TimeoutExpired."""
+        if self.returncode is None:
+            self._told.settimeout(timeout)
+            try:
+                self.returncode = int(self._told.recv(16))
+            except TimeoutError as error:
+                raise subprocess.TimeoutExpired("a forked run", timeout or 0) from error
+        return self.returncode
+
+    def forget(self) -> None:
+        """Let go of its number."""
+        self._told.close()
+
+
 def _read(file: IO[str]) -> str:
     file.seek(0)
     return file.read()
@@ -111,10 +155,11 @@ def _server(module: str, settings: Mapping[str, str]) -> socket.socket | None:
     """The connection to the process that is prepared for these; None when there are enough of them."""
     key = json.dumps([module, settings], sort_keys=True)
     with _guard:
-        if key not in _prepared and len(_prepared) < MOST:
+        kept = sum(json.loads(other)[0] == module for other in _prepared)
+        if key not in _prepared and kept < MOST:
             ours, theirs = socket.socketpair()
             _Outliving(
-                [sys.executable, str(Path(__file__).resolve()), module],
+                [sys.executable, str(PREPARED), module],
                 env=settings, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
             theirs.close()
@@ -122,10 +167,10 @@ def _server(module: str, settings: Mapping[str, str]) -> socket.socket | None:
         return _prepared.get(key)
 
 
-def _asked(
-    server: socket.socket, order: dict[str, Any], out: IO[str], err: IO[str], timeout: float
-) -> int | None:
-    """Its exit code, negative for a signal as Popen says it; None when it took too long and was killed."""
+def _begun(
+    server: socket.socket, order: dict[str, Any], out: IO[str], err: IO[str]
+) -> tuple[socket.socket, int]:
+    """What tells its end, and its number; the number is nobody else's while the first is open."""
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     text = json.dumps(order).encode()
     with _guard:
@@ -133,77 +178,21 @@ def _asked(
         server.sendmsg([len(text).to_bytes(4, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
         server.sendall(text)
         theirs.close()
-    ours.settimeout(timeout)
-    with ours:
-        pid = int(ours.recv(16))
+    return ours, int(ours.recv(16))
+
+
+def _asked(
+    server: socket.socket, order: dict[str, Any], out: IO[str], err: IO[str], timeout: float
+) -> int | None:
+    """Its exit code, negative for a signal as Popen says it; None when it took too long and was killed."""
+    told, pid = _begun(server, order, out, err)
+    with told:
+        told.settimeout(timeout)
         try:
-            return int(ours.recv(16))
+            return int(told.recv(16))
         except TimeoutError:
-            # Whoever waits for it has not been told its end, so that the number is nobody else's.
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            ours.settimeout(None)
-            ours.recv(16)
+            told.settimeout(None)
+            told.recv(16)
             return None
-
-
-def _serve() -> None:
-    """Import, then fork a run for each order; ends with the process that started it."""
-    sys.path.pop(0)
-    for name in PRELOADED[sys.argv[1]]:
-        importlib.import_module(name)
-    gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    orders = socket.socket(fileno=os.dup(0))
-    while (order := _received(orders)) is not None:
-        facts, (out, err, status) = order
-        if os.fork() == 0:
-            orders.close()
-            _watch(facts, out, err, status)
-        for fd in (out, err, status):
-            os.close(fd)
-
-
-def _received(orders: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    size, fds, _, _ = socket.recv_fds(orders, 4, 3)
-    if not size:
-        return None
-    length, text = int.from_bytes(size, "big"), b""
-    while len(text) < length:
-        text += orders.recv(length - len(text))
-    return json.loads(text), fds
-
-
-def _watch(facts: dict[str, Any], out: int, err: int, status: int) -> None:
-    """Fork the run itself, say its number and then how it ended; never returns but in the run."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    pid = os.fork()
-    if pid == 0:
-        os.close(status)
-        _run(facts, out, err)
-    os.write(status, f"{pid}".encode())
-    _, ended = os.waitpid(pid, 0)
-    os.write(status, f"{os.waitstatus_to_exitcode(ended)}".encode())
-    os._exit(0)
-
-
-def _run(facts: dict[str, Any], out: int, err: int) -> None:
-    """What `python -m` does from here on; ends by SystemExit, like that."""
-    if facts["module"] == "ansible":
-        from ansible.utils.path import cleanup_tmp_file  # noqa: PLC0415 - only where it is loaded
-
-        atexit.unregister(cleanup_tmp_file)  # the directory belongs to all runs
-    with open(os.devnull) as nothing:  # noqa: PTH123
-        for fd, source in enumerate((nothing.fileno(), out, err)):
-            os.dup2(source, fd)
-    os.environ.clear()
-    os.environ.update(facts["env"])
-    os.chdir(facts["cwd"])
-    sys.path.insert(0, facts["cwd"])
-    sys.argv = [facts["module"], *facts["arguments"]]
-    runpy.run_module(facts["module"], run_name="__main__", alter_sys=True)
-    sys.exit(0)
-
-
-if __name__ == "__main__":
-    _serve()

@@ -87,7 +87,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     stack = load(STACK, ROOT)
     running = account.start(STACK, str(stack.account), str(stack.region), root=home)
     try:
-        outputs = program.run(STACK, running, "up", root=ROOT, build=home).outputs
+        with forked.programs():
+            outputs = program.run(STACK, running, "up", root=ROOT, build=home).outputs
         yield Live(home, outputs["region"], running.env)
     finally:
         account.stop(root=home)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import forked
 from tests.mutation.conftest import ROOT, STACK, Live
 from tests.mutation.test_cloud_weakened import _round
 from tests.mutation.weaknesses.network_options import WEAKNESSES
@@ -44,7 +45,8 @@ def optioned(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     stack = load(STACK, root)
     running = account.start(STACK, str(stack.account), str(stack.region), root=home)
     try:
-        outputs = program.run(STACK, running, "up", root=root, build=home).outputs
+        with forked.programs():
+            outputs = program.run(STACK, running, "up", root=root, build=home).outputs
         yield Live(home, outputs["region"], running.env)
         down = program.run(STACK, running, "down", root=root, build=home)
         assert set(down.counts()) == {"delete"}
@@ -57,7 +59,8 @@ def test_a_second_run_changes_nothing(optioned: Live, root: Path) -> None:
 
     running = account.find(optioned.home)
     assert running is not None
-    again = program.run(STACK, running, "up", root=root, build=optioned.home)
+    with forked.programs():
+        again = program.run(STACK, running, "up", root=root, build=optioned.home)
     assert [step for step in again.steps if step.step != "same"] == []
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests import forked
 from twin.play import ansible_environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,11 +35,9 @@ def batches(tmp_path, fails):
     inventory, book = tmp_path / "inventory.yml", tmp_path / "batches.yml"
     inventory.write_text(json.dumps({"nodes": {"hosts": dict.fromkeys(NODES, host)}}))
     book.write_text(json.dumps([{**play("patch"), "tasks": TASKS}]))
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", inventory, book, "-e", f"fails={fails}"],
-        cwd=ROOT, env={**ansible_environment(), "ANSIBLE_NOCOLOR": "1", "COLUMNS": "400"},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    environment = {**ansible_environment(), "ANSIBLE_NOCOLOR": "1", "COLUMNS": "400"}
+    words = ["playbook", "-i", str(inventory), str(book), "-e", f"fails={fails}"]
+    done = forked.python("ansible", *words, cwd=ROOT, env=environment, timeout=120)
     assert done.returncode == (0 if fails == "nobody" else 2), done.stdout + done.stderr
     return [found.split() for found in re.findall(r"batch (.*?) end", " ".join(done.stdout.split()))]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import ansible_mitogen
 import pytest
 
+from tests import forked
 from tests.roles.role_run import ROOT, harden, run_roles
 from tests.roles.test_access_guard import as_person, person
 from twin.play import ansible_environment
@@ -60,12 +60,9 @@ def becomes_root(node, strategy, name, **variables):
     (home / "who.yml").write_text(
         json.dumps([{"hosts": "nodes", "gather_facts": False, "tasks": [task, told]}])
     )
-    done = subprocess.run(
-        [*(sys.executable, "-m", "ansible", "playbook", "-i", str(node.inventory_file)),
-         *(str(home / "who.yml"), "-e", f"@{home / 'who.json'}")],
-        cwd=ROOT, env={**ansible_environment(), **MITOGEN, "ANSIBLE_STRATEGY": strategy},
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    words = ["-i", str(node.inventory_file), str(home / "who.yml"), "-e", f"@{home / 'who.json'}"]
+    environment = {**ansible_environment(), **MITOGEN, "ANSIBLE_STRATEGY": strategy}
+    done = forked.python("ansible", "playbook", *words, cwd=ROOT, env=environment, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.partition("it is ")[2].partition(" here")[0]
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -40,6 +44,15 @@ def forked_indeed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forked_run(folder: Path, arguments: list[str], timeout: float = 60, **more: str):
     return forked.python("ansible", *arguments, cwd=folder, env={**ENVIRONMENT, **more}, timeout=timeout)
+
+
+@contextmanager
+def going(folder: Path, *tasks: dict[str, object]) -> Iterator[forked.Going | subprocess.Popen[bytes]]:
+    with (
+        (folder / "log").open("w") as log,
+        forked.going(*book(folder, *tasks), cwd=folder, env=ENVIRONMENT, log=log) as process,
+    ):
+        yield process
 
 
 def test_it_ends_and_speaks_as_a_process_of_its_own(tmp_path: Path) -> None:
@@ -81,3 +94,32 @@ def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
 def test_one_that_kills_itself_says_by_which_signal(tmp_path: Path) -> None:
     fatal = said(f"{{{{ lookup('pipe', 'kill -9 $({RUN}); sleep 1') }}}}")
     assert forked_run(tmp_path, book(tmp_path, fatal)).returncode == -9
+
+
+def test_one_that_goes_on_leads_a_group_of_its_own_and_ends_with_its_test(tmp_path: Path) -> None:
+    endless = said(
+        f"{{{{ lookup('pipe', '{RUN} > {tmp_path}/part; mv {tmp_path}/part {tmp_path}/pid; sleep 60') }}}}"
+    )
+    with going(tmp_path, endless) as process:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.1)
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "pid").exists():
+            assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        assert os.getpgid(process.pid) == process.pid == int((tmp_path / "pid").read_text())
+    assert process.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(process.pid):
+        assert time.monotonic() < deadline, "nobody waited for it"
+        time.sleep(0.05)
+
+
+def test_one_that_ends_its_group_ends_nothing_else(tmp_path: Path) -> None:
+    fatal = said(f"{{{{ lookup('pipe', 'kill -9 -$(echo $({RUN})); sleep 1') }}}}")
+    with going(tmp_path, fatal) as process:
+        assert process.wait(60) == -signal.SIGKILL
+        assert psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE, (
+            "its number could be another's now"
+        )
+    assert forked_run(tmp_path, book(tmp_path, said("still here"))).returncode == 0

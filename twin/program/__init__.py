@@ -12,10 +12,10 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import fault
 from twin.program import provider, wire
@@ -33,6 +33,8 @@ __all__ = ["Run", "Step", "run"]
 
 PARALLEL = 24  # registrations at a time; more only queues in the emulated account, which shares two cores
 REPOSITORY = Path(__file__).resolve().parents[2]
+RUNNER = Path(__file__).with_name("runner.py")
+"""Started as a file: by its name this package would be imported with it, which a program needs nothing of."""
 Mode = Literal["up", "preview", "down"]
 OnStep = Callable[[str, str, str], None]
 
@@ -165,16 +167,18 @@ def _child(project: Project, stack: str, address: str, preview: bool, folder: Pa
         "STOCKADE_HOST_STACK": stack,
     }
     with (folder / "program.log").open("w") as log:
-        command = [sys.executable, "-m", "twin.program.runner"]
-        child = subprocess.Popen(
-            command, cwd=project.program.parent, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
-        try:
-            return child.wait()
-        finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
+        return started([sys.executable, "-P", str(RUNNER)], project.program.parent, env, log)
+
+
+def started(command: list[str], folder: Path, env: Mapping[str, str], log: IO[str]) -> int:
+    """The program's own process, to its end; it never outlives us. Returns its exit code."""
+    child = subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        return child.wait()
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
 
 
 def _raise_failures(host: Host, code: int, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The program's own process: `python -m twin.program.runner`. Runs `__main__.py` unchanged, with the real
+"""The program's own process: `python -P twin/program/runner.py`. Runs `__main__.py` unchanged, with the real
 SDK.
 
 It reads where to connect from the environment (STOCKADE_HOST_*), sets up the SDK as Pulumi's language host
