@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 
 import pytest
 
+from tests import suite_run
 from tests.roles.lockout import judge, run
-from tests.roles.role_run import ROOT, harden
-from twin.play import ansible_environment
+from tests.roles.role_run import harden
 
 ACCESS = ("users", "ssh_server", "local_firewall")
 SYSCTL = "/etc/sysctl.d/99-zz-stockade.conf"
@@ -49,12 +48,8 @@ def newest(node):
 
 def rollback(node, *arguments):
     """Run the playbook; its return code and everything it said."""
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(node.inventory_file)]
-    done = subprocess.run(
-        [*command, "playbooks/rollback.yml", *arguments],
-        cwd=ROOT, env=ansible_environment(), capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
+    done = suite_run.play(node.inventory_file, "playbooks/rollback.yml", *arguments)
+    return done.code, done.output
 
 
 def as_person(node, name):
