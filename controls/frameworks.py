@@ -156,7 +156,8 @@ def mapped(
         clauses = [
             {
                 "id": clause.id,
-                "section": clause.section,
+                # Whoever reads the report sees what a clause stands on, not only who reads our files.
+                "section": f"{clause.section}, from: {clause.basis}" if clause.basis else clause.section,
                 "title": clause.title,
                 "controls": tuple(
                     sorted({*clause.answered_by(catalogue), *by_control.get(clause.id, set())})

@@ -39,7 +39,7 @@ READING: tuple[str, ...] = (
     *("elasticloadbalancing:Describe*", "events:Describe*", "events:List*"),
     *("guardduty:Get*", "guardduty:List*", "iam:Get*", "iam:List*", "inspector2:BatchGet*"),
     *("inspector2:Get*", "inspector2:List*", "kms:Describe*", "kms:GetKey*", "kms:List*"),
-    *("lambda:GetFunctionConfiguration", "lambda:GetPolicy", "lambda:List*"),
+    *("lambda:GetFunctionConfiguration", "lambda:GetFunctionUrlConfig", "lambda:GetPolicy", "lambda:List*"),
     *("logs:Describe*", "logs:List*", "macie2:Get*", "macie2:List*"),
     *("network-firewall:Describe*", "network-firewall:List*", "organizations:DescribeOrganization"),
     *("route53resolver:Get*", "route53resolver:List*", "s3:GetAccountPublicAccessBlock", "s3:GetBucket*"),
@@ -155,7 +155,8 @@ def security(place: Place) -> list[Statement]:
 # to this account and region by its ARN.
 MAKING: tuple[str, ...] = (
     *("backup-storage:MountCapsule", "cloudwatch:PutDashboard"),
-    *("ec2:EnableEbsEncryptionByDefault", "ec2:EnableImageBlockPublicAccess"),
+    *("ec2:DisableSerialConsoleAccess", "ec2:EnableEbsEncryptionByDefault"),
+    *("ec2:EnableImageBlockPublicAccess",),
     *("ec2:EnableSnapshotBlockPublicAccess", "ec2:ModifyEbsDefaultKmsKeyId"),
     *("ec2:ModifyInstanceMetadataDefaults", "ec2:ModifyVpcBlockPublicAccessOptions"),
     *("guardduty:CreateDetector", "inspector2:Enable", "kms:CreateKey", "macie2:EnableMacie"),
@@ -196,7 +197,17 @@ PROVISIONED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("secretsmanager", ("CreateSecret", "PutSecretValue", "TagResource", "UpdateSecret")),
     ("sns", ("CreateTopic", "SetTopicAttributes", "Subscribe", "TagResource")),
     ("sqs", ("CreateQueue", "SetQueueAttributes", "TagQueue")),
-    ("ssm", ("AddTagsToResource", "Create*", "RegisterDefaultPatchBaseline", "RegisterT*", "UpdateA*")),
+    (
+        "ssm",
+        (
+            "AddTagsToResource",
+            "Create*",
+            "RegisterDefaultPatchBaseline",
+            "RegisterT*",
+            "UpdateA*",
+            "UpdateS*",
+        ),
+    ),
     ("wafv2", ("AssociateWebACL", "Create*", "PutLoggingConfiguration", "TagResource", "Update*")),
 )
 EC2_CHANGES: tuple[str, ...] = (

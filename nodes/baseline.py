@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import ebs, ec2
+from pulumi_aws import ebs, ec2, ssm
+
+# Systems Manager User Guide, "Blocking public sharing for documents": the account's setting in a region.
+DOCUMENT_SHARING = "/ssm/documents/console/public-sharing-permission"
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class ComputeBaselineArgs:
 
 
 class ComputeBaseline(pulumi.ComponentResource):
-    """Volumes encrypted, metadata by session token only, images and snapshots never public.."""
+    """Volumes encrypted, metadata by session token only, nothing of it public, no serial console."""
 
     def __init__(
         self, name: str, args: ComputeBaselineArgs, opts: pulumi.ResourceOptions | None = None
@@ -35,4 +38,7 @@ class ComputeBaseline(pulumi.ComponentResource):
         )
         ec2.ImageBlockPublicAccess("images", state="block-new-sharing", opts=child)
         ebs.SnapshotBlockPublicAccess("snapshots", state="block-all-sharing", opts=child)
+        ssm.ServiceSetting("documents", setting_id=DOCUMENT_SHARING, setting_value="Disable", opts=child)
+        # A way into a node past its firewall and its sshd: AWS ships it off, here it is kept off.
+        ec2.SerialConsoleAccess("serial-console", enabled=False, opts=child)
         self.register_outputs({})

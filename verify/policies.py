@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -84,3 +85,32 @@ def denies_everybody(
         ):
             return True
     return False
+
+
+# Conditions that bound a use of keys where the resource names none: by alias, or by the service that asks.
+_OF_KEYS = (
+    *("foranyvalue:stringequals kms:resourcealiases", "foranyvalue:stringlike kms:resourcealiases"),
+    "stringequals kms:viaservice",
+)
+
+
+def opens_every_key(statement: Statement) -> bool:
+    """Does it allow to decrypt with whatever key there is, unbounded by alias or service?
+
+    AWS Foundational Security Best Practices KMS.1 and KMS.2 name the two actions; they look at the resource
+    alone and know no condition.
+    """
+    if statement.get("Effect") != "Allow":
+        return False
+    actions = ("kms:Decrypt", "kms:ReEncryptFrom")
+    if "NotAction" in statement:
+        named = not all(covers(statement["NotAction"], action) for action in actions)
+    else:
+        named = any(covers(statement.get("Action", []), action) for action in actions)
+    anything = "NotResource" in statement or any(
+        re.fullmatch(r"\*|arn:aws[a-z-]*:kms:[^:]*:[^:]*:(\*|key/\*)|arn:aws[a-z-]*:kms:\*", resource)
+        for resource in statement.get("Resource", [])
+    )
+    found = conditions(statement)
+    bounded = any(key in found and "*" not in found[key] for key in _OF_KEYS)
+    return named and anything and not bounded

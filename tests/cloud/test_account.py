@@ -9,6 +9,8 @@ import pytest
 from verify.account import Account
 
 Region = dict[str, Any]
+# Systems Manager User Guide, "Blocking public sharing for documents".
+DOCUMENT_SHARING = "/ssm/documents/console/public-sharing-permission"
 
 
 @pytest.fixture
@@ -79,3 +81,15 @@ def test_no_bucket_of_the_account_can_become_public(aws: Account, region: Region
     settings = found["PublicAccessBlockConfiguration"]
     off = [name for name, on in settings.items() if on is not True]
     assert len(settings) == 4 and not off, f"off: {', '.join(off)}"
+
+
+@pytest.mark.control("STK-ACC-009")
+def test_documents_of_systems_manager_cannot_be_shared_with_everybody(aws: Account) -> None:
+    found = aws.need("ssm", "get_service_setting", SettingId=DOCUMENT_SHARING)["ServiceSetting"]
+    assert found["SettingValue"] == "Disable", f"sharing with everybody is {found['SettingValue']}"
+
+
+@pytest.mark.control("STK-ACC-010")
+def test_the_serial_console_is_off(aws: Account) -> None:
+    on = aws.need("ec2", "get_serial_console_access_status")["SerialConsoleAccessEnabled"]
+    assert on is False, "a node can be entered past its firewall, its sshd and their logs"

@@ -96,6 +96,12 @@ def test_a_template_starts_hardened_instances_only(launch_template: Resource) ->
     assert launch_template.get("Monitoring", {}).get("Enabled") is True, "no monitoring"
 
 
+@pytest.mark.control("STK-CMP-015")
+def test_a_template_gives_no_public_address(launch_template: Resource) -> None:
+    shown = [i for i in launch_template.get("NetworkInterfaces", []) if i.get("AssociatePublicIpAddress")]
+    assert not shown, "what it starts is on the internet, whatever its subnet says"
+
+
 def _without_public_key(found: re.Match[str]) -> str:
     """A public key is no secret, but its base64 text may look like one; only a whole key is left out."""
     try:

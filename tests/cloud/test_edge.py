@@ -297,6 +297,18 @@ def test_each_judged_request_is_logged_without_credentials(
     assert _locked_copy(aws, region), "what it logs does not end in the locked archive"
 
 
+@pytest.mark.control("STK-EDG-017")
+def test_each_rule_is_measured_and_no_request_is_shown(web_acl: Resource) -> None:
+    measured = {"its default action": web_acl, **{rule["Name"]: rule for rule in web_acl["Rules"]}}
+    shown = {name: part["VisibilityConfig"] for name, part in measured.items()}
+    silent = sorted(name for name, seen in shown.items() if seen["CloudWatchMetricsEnabled"] is not True)
+    assert not silent, f"no metric of {', '.join(silent)}: nobody notices what it blocks or lets through"
+    names = [seen["MetricName"] for seen in shown.values()]
+    assert len(set(names)) == len(names), "two rules count under one name"
+    sampled = sorted(name for name, seen in shown.items() if seen["SampledRequestsEnabled"] is not False)
+    assert not sampled, f"samples of {', '.join(sampled)} show in clear what the log leaves out"
+
+
 def _delivers(aws: Account, bucket: str, account: str) -> bool:
     """Whether log delivery, for this account only, may write where AWS WAF does; else it stays silent."""
     policy = json.loads(aws.need("s3", "get_bucket_policy", Bucket=bucket.rpartition(":")[2])["Policy"])

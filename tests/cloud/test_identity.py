@@ -9,7 +9,7 @@ import pytest
 
 from verify import identity
 from verify.account import Account
-from verify.policies import conditions, principals, unlimited
+from verify.policies import conditions, opens_every_key, principals, unlimited
 from verify.subjects import Resource
 
 Region = dict[str, Any]
@@ -38,6 +38,13 @@ def test_no_role_may_do_everything_of_a_service_everywhere(role: Resource, aws: 
             assert not unlimited(statement), (
                 f"policy {name} allows {', '.join(unlimited(statement))} on everything"
             )
+
+
+@pytest.mark.control("STK-IAM-024")
+def test_no_role_decrypts_with_every_key(role: Resource, aws: Account) -> None:
+    policies = identity.policies_of(aws, role["RoleName"])
+    wide = sorted(name for name, policy in policies.items() if any(map(opens_every_key, policy)))
+    assert not wide, f"policy {', '.join(wide)} decrypts with every key of the account"
 
 
 @pytest.mark.control("STK-IAM-003")
@@ -90,6 +97,34 @@ def test_there_are_no_users_with_their_own_keys(aws: Account) -> None:
 def test_the_root_user_has_no_access_key(aws: Account) -> None:
     summary = aws.need("iam", "get_account_summary")["SummaryMap"]
     assert summary.get("AccountAccessKeysPresent", 0) == 0, "the root user has an access key"
+
+
+def _nobody_signs_in_as_root(summary: Region) -> bool:
+    """Root's credentials were taken away by the organisation (IAM User Guide, "Centrally manage root access
+    for member accounts"): no password, no key, no certificate. A count that is missing proves nothing.
+    """
+    names = ("AccountPasswordPresent", "AccountAccessKeysPresent", "AccountSigningCertificatesPresent")
+    return all(summary.get(name) == 0 for name in names)
+
+
+@pytest.mark.control("STK-IAM-022")
+def test_the_root_user_gives_a_second_factor(aws: Account) -> None:
+    summary = aws.need("iam", "get_account_summary")["SummaryMap"]
+    assert summary.get("AccountMFAEnabled") == 1 or _nobody_signs_in_as_root(summary), (
+        "its password alone opens the whole account"
+    )
+
+
+@pytest.mark.control("STK-IAM-023")
+def test_the_root_users_second_factor_is_hardware(aws: Account, region: Region) -> None:
+    summary = aws.need("iam", "get_account_summary")["SummaryMap"]
+    if summary.get("AccountMFAEnabled") != 1 and _nobody_signs_in_as_root(summary):
+        return
+    assert summary.get("AccountMFAEnabled") == 1, "it has no second factor at all"
+    root = f"arn:aws:iam::{region['account']}:root"
+    listed = aws.need("iam", "list_virtual_mfa_devices", AssignmentStatus="Assigned")["VirtualMFADevices"]
+    apps = [device["SerialNumber"] for device in listed if device.get("User", {}).get("Arn") == root]
+    assert not apps, f"{', '.join(apps)} is an app: a telephone's backup holds its seed"
 
 
 @pytest.mark.control("STK-ACC-008")

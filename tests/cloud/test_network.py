@@ -94,6 +94,14 @@ def test_the_default_network_acl_allows_nothing_and_serves_nobody(vpc: Resource,
     assert not acl["Associations"], f"subnets use it: {[a['SubnetId'] for a in acl['Associations']]}"
 
 
+@pytest.mark.control("STK-NET-040")
+def test_no_network_acl_lies_around_unused(vpc: Resource, aws: Account) -> None:
+    acls = aws.need("ec2", "describe_network_acls")["NetworkAcls"]
+    own = [acl for acl in acls if acl["VpcId"] == vpc["VpcId"] and not acl["IsDefault"]]
+    idle = sorted(acl["NetworkAclId"] for acl in own if not acl["Associations"])
+    assert not idle, f"{', '.join(idle)} serves no subnet: one call puts its rules in front of one"
+
+
 @pytest.mark.control("STK-NET-009")
 def test_the_network_acl_keeps_administration_away_from_the_internet(subnet: Resource, aws: Account) -> None:
     acl = paths.acl_of(aws, subnet["SubnetId"])

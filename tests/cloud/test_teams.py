@@ -12,7 +12,7 @@ import pytest
 
 from verify import identity, teams
 from verify.account import Account
-from verify.policies import principals, unlimited
+from verify.policies import opens_every_key, principals, unlimited
 from verify.subjects import Resource
 
 Region = dict[str, Any]
@@ -56,6 +56,13 @@ def test_no_team_may_do_everything_of_a_service_everywhere(team_role: Resource, 
     for name, policy in identity.policies_of(aws, team_role["RoleName"]).items():
         wide = [action for statement in policy for action in unlimited(statement)]
         assert not wide, f"policy {name} allows {', '.join(wide)} on everything"
+
+
+@pytest.mark.control("STK-IAM-024")
+def test_no_team_decrypts_with_every_key(team_role: Resource, aws: Account) -> None:
+    policies = identity.policies_of(aws, team_role["RoleName"])
+    wide = sorted(name for name, policy in policies.items() if any(map(opens_every_key, policy)))
+    assert not wide, f"policy {', '.join(wide)} decrypts with every key of the account"
 
 
 @pytest.mark.control("STK-IAM-010")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.unit.emulated_account import aws
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.unit.emulated_account import ACCOUNT, aws
+from twin.account.extensions.root_user import HARDWARE
 from twin.program.aws import Clients
 
 __all__ = ["aws"]
@@ -24,6 +28,61 @@ def test_a_users_key_is_not_the_root_users(aws: Clients) -> None:
     assert iam.get_account_summary()["SummaryMap"]["AccountAccessKeysPresent"] == 0
     iam.delete_access_key(UserName="deploy", AccessKeyId=key)
     iam.delete_user(UserName="deploy")
+
+
+def test_root_comes_with_a_password_and_a_device_and_loses_them_by_api(aws: Clients) -> None:
+    iam = aws.client("iam")
+
+    def counts() -> tuple[int, int]:
+        summary = iam.get_account_summary()["SummaryMap"]
+        return summary["AccountMFAEnabled"], summary["AccountPasswordPresent"]
+
+    assert counts() == (1, 1)
+    iam.deactivate_mfa_device(SerialNumber=HARDWARE)
+    iam.delete_login_profile()
+    assert counts() == (0, 0)
+    with pytest.raises(ClientError, match="NoSuchEntity"):
+        iam.deactivate_mfa_device(SerialNumber=HARDWARE)
+
+
+def test_an_app_of_root_is_listed_as_such(aws: Clients) -> None:
+    iam = aws.client("iam")
+    app = iam.create_virtual_mfa_device(VirtualMFADeviceName="app")["VirtualMFADevice"]["SerialNumber"]
+    assert iam.list_virtual_mfa_devices(AssignmentStatus="Assigned")["VirtualMFADevices"] == []
+    iam.enable_mfa_device(
+        UserName=ACCOUNT, SerialNumber=app, AuthenticationCode1="123456", AuthenticationCode2="654321"
+    )
+    (listed,) = iam.list_virtual_mfa_devices(AssignmentStatus="Assigned")["VirtualMFADevices"]
+    assert listed["User"]["Arn"] == f"arn:aws:iam::{ACCOUNT}:root"
+    iam.deactivate_mfa_device(SerialNumber=app)
+    assert iam.list_virtual_mfa_devices(AssignmentStatus="Assigned")["VirtualMFADevices"] == []
+
+
+def test_a_service_setting_has_a_default_until_somebody_changes_it(aws: Clients) -> None:
+    ssm, setting = aws.client("ssm"), "/ssm/documents/console/public-sharing-permission"
+
+    def told() -> tuple[str, str]:
+        found = ssm.get_service_setting(SettingId=setting)["ServiceSetting"]
+        return found["SettingValue"], found["Status"]
+
+    assert told() == ("Enable", "Default")
+    arn = ssm.get_service_setting(SettingId=setting)["ServiceSetting"]["ARN"]
+    ssm.update_service_setting(SettingId=arn, SettingValue="Disable")
+    assert told() == ("Disable", "Customized")
+    with pytest.raises(ClientError, match="is none of Enable, Disable"):
+        ssm.update_service_setting(SettingId=setting, SettingValue="maybe")
+    assert ssm.reset_service_setting(SettingId=setting)["ServiceSetting"]["SettingValue"] == "Enable"
+    with pytest.raises(ClientError, match="ServiceSettingNotFound"):
+        ssm.get_service_setting(SettingId="/ssm/something/else")
+
+
+def test_the_serial_console_is_off_until_somebody_switches_it_on(aws: Clients) -> None:
+    ec2 = aws.client("ec2")
+    assert ec2.get_serial_console_access_status()["SerialConsoleAccessEnabled"] is False
+    ec2.enable_serial_console_access()
+    assert ec2.get_serial_console_access_status()["SerialConsoleAccessEnabled"] is True
+    ec2.disable_serial_console_access()
+    assert ec2.get_serial_console_access_status()["SerialConsoleAccessEnabled"] is False
 
 
 def test_a_subnet_takes_its_acl_association_with_it(aws: Clients) -> None:

@@ -48,6 +48,9 @@ def test_a_pattern_stands_for_what_it_matches(tmp_path: Path) -> None:
         ("id: x", "id: y", "holds y"),
         ("version:", "verzion:", "Field required"),
         ("title: A framework", "title: [", "x.yaml"),
+        ("section: One,", "section: One, basis: heading,", "A-2: no basis, where other clauses have one"),
+        ("section: One,", "section: One, basis: hearsay,", "basis"),
+        ("section: One,", "section: One, basis: not read,", "A-1: a clause that was not read has a reason"),
     ],
 )
 def test_a_wrong_framework_file_is_one_line(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -65,3 +68,15 @@ def test_every_clause_of_the_shipped_frameworks_is_answered() -> None:
         assert loose == [], f"{framework.id}: no control of the catalogue matches"
         stray = [p for c in framework.clauses for p in c.controls if "*" not in p and p not in catalogue]
         assert stray == []
+
+
+def test_what_was_not_read_is_said_of_each_clause() -> None:
+    """Frameworks whose text was not opened tell of each clause what was read instead."""
+    shipped = load(ROOT)
+    basis = {name: {c.id: c.basis for c in framework.clauses} for name, framework in shipped.items()}
+    for name in ("rbi-cyber-2026", "rbi-outsourcing-2025", "sebi-cloud", "irdai", "irdai-2026", "gdpr"):
+        assert None not in basis[name].values(), name
+    alone = [name for name, read in basis["rbi-cyber-2026"].items() if read != "heading"]
+    assert len(alone) == 45, "the note says how many paragraphs were read"
+    letters = [name for name, read in basis["gdpr"].items() if read == "memory"]
+    assert {name.split("(")[0] for name in letters} == {"Art. 5", "Art. 28", "Art. 32"}

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from verify.policies import conditions, covers, denies_everybody, principals, statements, unlimited
+from verify.policies import (
+    conditions,
+    covers,
+    denies_everybody,
+    opens_every_key,
+    principals,
+    statements,
+    unlimited,
+)
 
 CLEAR_TEXT = "bool aws:securetransport"
 ARNS = ["arn:aws:s3:::data", "arn:aws:s3:::data/x"]
@@ -84,3 +92,33 @@ def test_a_full_refusal_is_recognised() -> None:
 )
 def test_a_refusal_with_a_hole_is_none(change: dict[str, Any]) -> None:
     assert not denies_everybody(_deny(**change), "s3:PutObject", ARNS, CLEAR_TEXT, {"false"})
+
+
+KEY = "arn:aws:kms:ap-south-1:111122223333:key"
+ALIASES = {"ForAnyValue:StringLike": {"kms:ResourceAliases": ["alias/in-mumbai-records-*"]}}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, True),
+        ({"Action": "kms:D*"}, True),
+        ({"Action": ["s3:GetObject", "kms:ReEncrypt*"]}, True),
+        ({"Action": "kms:DescribeKey"}, False),
+        ({"Effect": "Deny"}, False),
+        ({"Resource": f"{KEY}/*"}, True),
+        ({"Resource": "arn:aws:kms:*"}, True),
+        ({"Resource": f"{KEY}/1234"}, False),
+        ({"Resource": f"{KEY}/*", "Condition": ALIASES}, False),
+        ({"Condition": {"StringEquals": {"kms:ViaService": "s3.ap-south-1.amazonaws.com"}}}, False),
+        ({"Condition": {"ForAnyValue:StringLike": {"kms:ResourceAliases": "*"}}}, True),
+        ({"Condition": {"StringEquals": {"aws:PrincipalTag/team": "x"}}}, True),
+        ({"Action": None, "NotAction": "iam:*"}, True),
+        ({"Action": None, "NotAction": "kms:*"}, False),
+        ({"Resource": None, "NotResource": "arn:aws:s3:::data"}, True),
+    ],
+)
+def test_every_key_is_open_unless_something_bounds_it(change: dict[str, Any], expected: bool) -> None:
+    body = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"} | change
+    (statement,) = statements({"Statement": {key: value for key, value in body.items() if value is not None}})
+    assert opens_every_key(statement) is expected

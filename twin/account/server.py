@@ -50,6 +50,7 @@ def serve(
     ARN → host names.
     """
     extensions.install()
+    extensions.root_user.offer(account)
     extensions.images.offer(account, region, images)
     extensions.certificates.offer(account, region, certificates)
     server = Server(ip_address="127.0.0.1", port=port, verbose=False)

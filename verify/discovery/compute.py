@@ -1,4 +1,4 @@
-"""Instances, volumes and launch templates."""
+"""Instances, volumes, launch templates and functions."""
 
 from __future__ import annotations
 
@@ -38,8 +38,16 @@ def _templates(account: Account, _: Contract) -> Found:
         yield Resource(name, "launch_template", versions[0]["LaunchTemplateData"], source, {"id": identity})
 
 
+def _functions(account: Account, contract: Contract) -> Found:
+    windows = contract.get("windows")
+    promised = {windows["function"]: ("windows", windows)} if windows else {}
+    listed = account.need("lambda", "list_functions")["Functions"]
+    return join("function", promised, {f["FunctionName"]: f for f in listed}, "lambda.list_functions")
+
+
 KINDS: dict[str, Finder] = {
     "instance": _instances,
     "volume": _volumes,
     "launch_template": _templates,
+    "function": _functions,
 }

@@ -95,6 +95,14 @@ def template_by_hand(live: Any) -> Iterator[Pairs]:
     ec2.delete_launch_template(LaunchTemplateName="quick")
 
 
+def template_for_the_internet(live: Any) -> Iterator[Pairs]:
+    ec2 = live.client("ec2")
+    shown = [{"DeviceIndex": 0, "AssociatePublicIpAddress": True}]
+    ec2.create_launch_template(LaunchTemplateName="shown", LaunchTemplateData={"NetworkInterfaces": shown})
+    yield pairs("launch_template/shown", "CMP-007", "CMP-015")
+    ec2.delete_launch_template(LaunchTemplateName="shown")
+
+
 def nodes_under_another_roles_rights(live: Any) -> Iterator[Pairs]:
     iam, roles = live.client("iam"), live.contract["roles"]
     profile = roles["edge"]["instance_profile"]
@@ -141,6 +149,41 @@ def snapshot_for_another_account(live: Any) -> Iterator[Pairs]:
     ec2.delete_snapshot(SnapshotId=taken)
 
 
+def documents_may_be_shared(live: Any) -> Iterator[Pairs]:
+    ssm, setting = live.client("ssm"), "/ssm/documents/console/public-sharing-permission"
+    ssm.update_service_setting(SettingId=setting, SettingValue="Enable")
+    yield account(live, "ACC-009")
+    ssm.update_service_setting(SettingId=setting, SettingValue="Disable")
+
+
+def a_way_in_by_the_serial_console(live: Any) -> Iterator[Pairs]:
+    ec2 = live.client("ec2")
+    ec2.enable_serial_console_access()
+    yield account(live, "ACC-010")
+    ec2.disable_serial_console_access()
+
+
+def a_function_that_everybody_calls(live: Any) -> Iterator[Pairs]:
+    functions, name = live.client("lambda"), live.contract["windows"]["function"]
+    functions.add_permission(
+        FunctionName=name, StatementId="open", Action="lambda:InvokeFunction", Principal="*"
+    )
+    yield pairs("function/windows", "CMP-012")
+    functions.remove_permission(FunctionName=name, StatementId="open")
+
+
+def a_function_on_an_old_runtime_with_a_password(live: Any) -> Iterator[Pairs]:
+    functions, name = live.client("lambda"), live.contract["windows"]["function"]
+    variables = {"PASSWORD": "correct-horse-battery"}  # pragma: allowlist secret
+    functions.update_function_configuration(
+        FunctionName=name, Runtime="python3.8", Environment={"Variables": variables}
+    )
+    yield pairs("function/windows", "CMP-013", "CMP-014")
+    functions.update_function_configuration(
+        FunctionName=name, Runtime="python3.12", Environment={"Variables": {}}
+    )
+
+
 WEAKNESSES: tuple[Weakness, ...] = (
     images_may_be_shared,
     a_node_is_stopped,
@@ -148,9 +191,14 @@ WEAKNESSES: tuple[Weakness, ...] = (
     a_node_in_another_roles_group,
     a_node_may_route,
     template_by_hand,
+    template_for_the_internet,
     nodes_under_another_roles_rights,
     instance_by_hand,
     snapshot_for_another_account,
+    documents_may_be_shared,
+    a_way_in_by_the_serial_console,
+    a_function_that_everybody_calls,
+    a_function_on_an_old_runtime_with_a_password,
     new_volumes_in_clear,
     old_metadata_by_default,
     snapshots_may_be_shared,

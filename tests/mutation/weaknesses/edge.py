@@ -250,6 +250,20 @@ def web_acl_by_hand(live: Any) -> Iterator[Pairs]:
     waf.delete_web_acl(Name="easy", Scope="REGIONAL", Id=made["Id"], LockToken=made["LockToken"])
 
 
+def blocked_rates_are_not_counted_and_requests_are_shown(live: Any) -> Iterator[Pairs]:
+    def unseen(stated: dict[str, Any]) -> None:
+        rate = _rule(stated, "rate")
+        rate["VisibilityConfig"] = {
+            **rate["VisibilityConfig"],
+            "CloudWatchMetricsEnabled": False,
+            "SampledRequestsEnabled": True,
+        }
+
+    before = _change_acl(live, unseen)
+    yield pairs(ACL, "EDG-017")
+    _change_acl(live, lambda stated: stated.update(before))
+
+
 WEAKNESSES: tuple[Weakness, ...] = (
     port_80_serves,
     old_tls_policy,
@@ -273,4 +287,5 @@ WEAKNESSES: tuple[Weakness, ...] = (
     web_acl_by_hand,
     binding_ended_and_nobody_ran_the_program,
     everybody_admitted,
+    blocked_rates_are_not_counted_and_requests_are_shown,
 )

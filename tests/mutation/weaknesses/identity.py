@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.mutation.weaknesses.pairs import Pairs, Weakness, account, pairs
+from twin.account.extensions.root_user import HARDWARE
+
+CODES = {"AuthenticationCode1": "123456", "AuthenticationCode2": "654321"}
 
 
 def role_without_boundary_may_do_everything(live: Any) -> Iterator[Pairs]:
@@ -17,7 +20,7 @@ def role_without_boundary_may_do_everything(live: Any) -> Iterator[Pairs]:
     policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     iam.delete_role_permissions_boundary(RoleName=name)
     iam.put_role_policy(RoleName=name, PolicyName="quick-fix", PolicyDocument=json.dumps(policy))
-    yield pairs("role/app", "IAM-001", "IAM-002", "IAM-007", "IAM-008", "IAM-009")
+    yield pairs("role/app", "IAM-001", "IAM-002", "IAM-007", "IAM-008", "IAM-009", "IAM-024")
     iam.delete_role_policy(RoleName=name, PolicyName="quick-fix")
     iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=planned["boundary"])
 
@@ -94,12 +97,34 @@ def root_user_with_an_access_key(live: Any) -> Iterator[Pairs]:
     iam.delete_access_key(AccessKeyId=made)
 
 
+def role_that_opens_what_any_key_closed(live: Any) -> Iterator[Pairs]:
+    iam = live.client("iam")
+    name = live.contract["roles"]["archive"]["role_arn"].split("/")[-1]
+    grant = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [grant]})
+    iam.put_role_policy(RoleName=name, PolicyName="restore", PolicyDocument=document)
+    yield pairs("role/archive", "IAM-024")
+    iam.delete_role_policy(RoleName=name, PolicyName="restore")
+
+
+def root_user_without_its_device(live: Any) -> Iterator[Pairs]:
+    """The device goes by API; a new one is registered in the console, for which the emulated account has
+    EnableMFADevice with its id as the name.
+    """
+    iam, account_id = live.client("iam"), str(live.contract["account"])
+    iam.deactivate_mfa_device(SerialNumber=HARDWARE)
+    yield account(live, "IAM-022", "IAM-023")
+    iam.enable_mfa_device(UserName=account_id, SerialNumber=HARDWARE, **CODES)
+
+
 WEAKNESSES: tuple[Weakness, ...] = (
     role_of_nodes_for_another_account,
     role_for_a_service_that_needs_none,
     role_for_machines_that_none_carries,
     role_for_any_accounts_functions,
     root_user_with_an_access_key,
+    root_user_without_its_device,
+    role_that_opens_what_any_key_closed,
     role_without_boundary_may_do_everything,
     user_with_a_key,
     short_passwords_that_last_a_year,

@@ -34,6 +34,13 @@ def everything_may_leave(live: Any) -> Iterator[Pairs]:
     ec2.revoke_security_group_egress(GroupId=group, IpPermissions=rule)
 
 
+def acl_that_serves_nobody(live: Any) -> Iterator[Pairs]:
+    ec2 = live.client("ec2")
+    acl = ec2.create_network_acl(VpcId=live.contract["vpcs"]["platform"]["id"])["NetworkAcl"]["NetworkAclId"]
+    yield pairs("vpc/platform", "NET-040")
+    ec2.delete_network_acl(NetworkAclId=acl)
+
+
 def flow_log_deleted(live: Any) -> Iterator[Pairs]:
     ec2 = live.client("ec2")
     vpc = live.contract["vpcs"]["customer"]
@@ -182,6 +189,7 @@ WEAKNESSES: tuple[Weakness, ...] = (
     ssh_open_to_the_world,
     a_stranger_may_upload,
     everything_may_leave,
+    acl_that_serves_nobody,
     flow_log_deleted,
     default_group_lets_in,
     isolated_tier_reaches_the_internet,

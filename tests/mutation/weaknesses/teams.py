@@ -145,6 +145,15 @@ def the_auditor_in_every_region(live: Any) -> Iterator[Pairs]:
         yield pairs("team_role/auditor", "IAM-021")
 
 
+def a_telephone_is_roots_second_factor(live: Any) -> Iterator[Pairs]:
+    iam, codes = live.client("iam"), {"AuthenticationCode1": "123456", "AuthenticationCode2": "654321"}
+    made = iam.create_virtual_mfa_device(VirtualMFADeviceName="telephone")["VirtualMFADevice"]["SerialNumber"]
+    iam.enable_mfa_device(UserName=str(live.contract["account"]), SerialNumber=made, **codes)
+    yield account(live, "IAM-023")
+    iam.deactivate_mfa_device(SerialNumber=made)
+    iam.delete_virtual_mfa_device(SerialNumber=made)
+
+
 def a_provider_that_signs_people_in(live: Any) -> Iterator[Pairs]:
     iam = live.client("iam")
     made = iam.create_open_id_connect_provider(
@@ -173,6 +182,7 @@ WEAKNESSES: tuple[Weakness, ...] = (
     windows_are_rolled_no_more,
     sessions_of_any_name,
     the_auditor_in_every_region,
+    a_telephone_is_roots_second_factor,
     a_provider_that_signs_people_in,
     a_service_that_is_switched_off_on_paper_only,
 )

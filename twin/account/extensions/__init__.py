@@ -43,6 +43,8 @@ from twin.account.extensions import (
     schedules,
     security_groups,
     securityhub,
+    serial_console,
+    service_settings,
     shield,
     topics,
     transit,
@@ -82,6 +84,8 @@ def install() -> None:
         schedules,
         metadata,
         public_access,
+        serial_console,
+        service_settings,
         resolver,
         resolver_logs,
         vpc_public_access,
@@ -110,4 +114,4 @@ def install() -> None:
     _installed.append(True)
 
 
-__all__ = ["certificates", "images", "install"]
+__all__ = ["certificates", "images", "install", "root_user"]

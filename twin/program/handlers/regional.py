@@ -45,6 +45,18 @@ class Switch(Spec):
         self.undo(call)
 
 
+class Named(Spec):
+    """A setting that has a name: what creates it writes it again."""
+
+    def can_change(self, changed: set[str]) -> bool:
+        """Its value changes in place, its name does not."""
+        return changed == {"settingValue"}
+
+    def change(self, call: Call, identity: str, changed: set[str]) -> None:
+        """Write again."""
+        self.make(call)
+
+
 def _put_encryption(call: Call) -> None:
     client, on = call.client("ec2"), call.inputs.get("enabled", True)
     (client.enable_ebs_encryption_by_default if on else client.disable_ebs_encryption_by_default)()
@@ -111,6 +123,11 @@ def _get_passwords(call: Call) -> Plain | None:
         return None
 
 
+def _put_serial_console(call: Call) -> None:
+    client, on = call.client("ec2"), call.inputs.get("enabled", True)
+    (client.enable_serial_console_access if on else client.disable_serial_console_access)()
+
+
 def _ec2(operation: str) -> Callable[[Call], Any]:
     return lambda call: getattr(call.client("ec2"), operation)()
 
@@ -153,6 +170,28 @@ SPECS = (
         put=_put_metadata,
         get=lambda call: dict(call.client("ec2").get_instance_metadata_defaults()["AccountLevel"]),
         undo=_undo_metadata,
+    ),
+    Switch(
+        type="aws:ec2/serialConsoleAccess:SerialConsoleAccess",
+        service="ec2",
+        defaults={"enabled": True},
+        put=_put_serial_console,
+        get=lambda call: {
+            "Enabled": call.client("ec2").get_serial_console_access_status()["SerialConsoleAccessEnabled"]
+        },
+        undo=_ec2("disable_serial_console_access"),
+    ),
+    Named(
+        type="aws:ssm/serviceSetting:ServiceSetting",
+        service="ssm",
+        create="update_service_setting",
+        made="=settingId",
+        read="get_service_setting",
+        by="SettingId",
+        item="ServiceSetting",
+        outputs={"arn": "ARN", "status": "Status"},
+        delete="reset_service_setting",
+        delete_by="SettingId",
     ),
     Switch(
         type="aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock",
