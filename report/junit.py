@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
-from junitparser.junitparser import FinalResult
+from junitparser.junitparser import FinalResult, SystemOut
 
 from report.findings import reasons, waiver_line
 from report.model import Report, Result, Status
 from report.plain import plain
 from report.verdict import ordered
 
+_DECLARED = b"<?xml version='1.0' encoding='utf-8'?>\n"
 _LONGEST = 20_000  # characters of one text; results.json holds the whole
 
 
@@ -27,18 +31,46 @@ def write(report: Report, path: Path) -> None:
     pass → passed; fail and manual → failure; error → error; waived and not applicable → skipped with the
     reason. Faults, doubts and subjects without a result are error cases: CI shows a node that never answered.
     """
-    xml = JUnitXml("stockade")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(_suites(report), path)
+
+
+def _suites(report: Report) -> Iterator[TestSuite]:
     if suite := _run_suite(report):
-        xml.add_testsuite(suite)
+        yield suite
     pairs: dict[str, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
     for result in report.results:
         pairs[result.subject][result.control].append(result)
     titles = {control.id: control.title for control in report.controls}
     groups = {subject.id: f"{subject.kind}.{subject.group}" for subject in report.subjects}
     for subject in [*groups, *(name for name in pairs if name not in groups)]:
-        xml.add_testsuite(_suite(report, subject, groups.get(subject, "unlisted"), pairs[subject], titles))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    xml.write(str(path))
+        yield _suite(report, subject, groups.get(subject, "unlisted"), pairs[subject], titles)
+
+
+def _write(suites: Iterable[TestSuite], path: Path) -> None:
+    """One suite after the other: a fleet's elements all at once need more memory than its results.
+
+    The totals stand before the suites, so the suites wait in a file without a name.
+    """
+    whole, seconds = JUnitXml("stockade"), 0.0
+    counts = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
+    with tempfile.TemporaryFile(dir=path.parent) as kept, path.open("wb") as file:
+        for suite in suites:
+            counts = {name: number + (getattr(suite, name) or 0) for name, number in counts.items()}
+            seconds += suite.time or 0.0
+            kept.write(_text(suite).removeprefix(_DECLARED) + b"\n")
+        for name, number in counts.items():
+            setattr(whole, name, number)
+        whole.time = round(seconds, 4)
+        head = _text(whole).removeprefix(_DECLARED).removesuffix(b"/>").rstrip()
+        file.write(_DECLARED + head + b">\n")
+        kept.seek(0)
+        shutil.copyfileobj(kept, file)
+        file.write(b"</testsuites>\n")
+
+
+def _text(element: JUnitXml | TestSuite) -> bytes:
+    return bytes(element.tostring())  # type: ignore[no-untyped-call]  # junitparser is typed in part
 
 
 def _run_suite(report: Report) -> TestSuite | None:
@@ -76,9 +108,9 @@ def _case(control: str, title: str, subject: str, group: str, results: list[Resu
         classname=printable(f"{group}.{subject}"),
         time=round(sum(result.seconds for result in results), 4),
     )
-    case.result = _outcome(results)
+    case.extend(_outcome(results))  # type: ignore[no-untyped-call]
     shown = [f"{result.test}\n{result.message}\n{result.evidence}".rstrip() for result in results]
-    case.system_out = printable("\n\n".join(shown))
+    case.append(SystemOut(printable("\n\n".join(shown))))  # type: ignore[no-untyped-call]
     return case
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Set
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -39,6 +42,36 @@ def _role_is_known(roles: set[str], controls: list[str], catalogue: dict[str, Co
     """A stack may lack a role that its controls speak of; a role that no control knows is a typing error."""
     known = {word for control in controls if control in catalogue for word in catalogue[control].applies_to}
     return bool(roles & known) or "nodes" in known
+
+
+def test_id(function: pytest.Item, root: Path) -> str:
+    """A test as the catalogue in `root` names it: its file from there, and its name without parameters."""
+    path = function.path.resolve()
+    place = path.relative_to(root.resolve()) if path.is_relative_to(root.resolve()) else path
+    return "::".join((place.as_posix(), *function.nodeid.split("[")[0].split("::")[1:]))
+
+
+def find_left_out(
+    suites: Iterable[Path],
+    root: Path,
+    collected: Set[str],
+    catalogue: Mapping[str, Control],
+    judgement: Judgement,
+) -> None:
+    """Tests in these folders that prove a control and that pytest never saw, by whatever option or file.
+
+    Another test of the same control may have passed, so the control's results alone would not show it.
+    """
+    folders = tuple(suites)
+    lacking: dict[str, list[str]] = defaultdict(list)
+    for control in catalogue.values():
+        for test in set(control.verified_by) - collected:
+            file, _, name = test.partition("::")
+            if any((root / file).resolve().is_relative_to(folder) for folder in folders):
+                lacking[file].append(f"{name} proves {control.id}")
+    for file, tests in sorted(lacking.items()):
+        more = f" and {len(tests) - 1} more" if len(tests) > 1 else ""
+        judgement.fault(f"{file} was not collected whole: {min(tests)}{more}")
 
 
 def check_items(
@@ -90,6 +123,10 @@ def _compare(fleet: Fleet, judgement: Judgement) -> None:
         judgement.fault(f"{name} is expected by {fleet.expected_by} and missing in the inventory")
     for name in fleet.extra:
         judgement.fault(f"{name} is in the inventory and unknown to {fleet.expected_by}: nobody verifies it")
+    for place, names in fleet.shared.items():
+        judgement.fault(
+            f"{', '.join(names)} are reached at one place, {place}: only one of them can be the node there"
+        )
 
 
 def _is_empty_set(item: pytest.Item) -> bool:

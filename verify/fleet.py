@@ -8,8 +8,9 @@ from __future__ import annotations
 import fnmatch
 import json
 import shlex
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class Fleet:
     missing: tuple[str, ...]
     extra: tuple[str, ...]
     expected_by: str = "the region contract"
+    shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # address → expected nodes there
 
 
 def read_contract(path: Path | None) -> dict[str, Any]:
@@ -81,7 +83,26 @@ def read_fleet(
         }
     argv = {name: channel_argv(variables) for name, variables in found.items() if name in nodes}
     missing = tuple(name for name in nodes if name not in found)
-    return Fleet(nodes, argv, missing, tuple(sorted(set(found) - set(nodes))), expected_by)
+    extra = tuple(sorted(set(found) - set(nodes)))
+    return Fleet(nodes, argv, missing, extra, expected_by, _shared({n: found[n] for n in argv}))
+
+
+def _shared(found: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """Nodes whose names lead to one place: one would be verified twice, and the others never.
+
+    The same address behind another jump host, or in another ssh configuration, is another place.
+    """
+    keys = ("ansible_port", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+    places: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for name, variables in sorted(found.items()):
+        if variables.get("ansible_connection") != "local":
+            place = _address(variables)
+            places[(place, *(str(variables.get(key) or "") for key in keys))].append(name)
+    return {place[0]: tuple(names) for place, names in places.items() if len(names) > 1}
+
+
+def _address(variables: Mapping[str, Any]) -> str:
+    return str(variables.get("ansible_host") or variables["inventory_hostname"])
 
 
 def choose(fleet: Fleet, pattern: str | None) -> list[str]:
@@ -129,4 +150,4 @@ def channel_argv(variables: dict[str, Any]) -> list[str]:
     ):
         if variables.get(key):
             argv += [option, str(variables[key])]
-    return [*argv, str(variables.get("ansible_host") or variables["inventory_hostname"]), shlex.join(remote)]
+    return [*argv, _address(variables), shlex.join(remote)]

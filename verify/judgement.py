@@ -46,6 +46,7 @@ class Judgement:
     faults: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     narrowed: bool = False
+    stated: bool = False  # no contract: what nobody stated of a node is rightly not applicable to it
     subjects: dict[str, Subject] = field(default_factory=dict)
     frameworks: dict[str, Framework] = field(default_factory=dict)
     _found: dict[str, _Outcome] = field(default_factory=dict)  # by pytest node id
@@ -90,6 +91,8 @@ class Judgement:
             self.fault("nothing was verified: the selection is empty")
         if not self.narrowed:
             self._find_gaps(results, areas)
+            if not self.stated:
+                self._find_idle_nodes(results)
         for text in waiving.faults(set() if self.narrowed else _areas_of(areas), self._kinds()):
             self.fault(text)
         self.remarks.extend(waiving.remarks())
@@ -151,6 +154,13 @@ class Judgement:
                 lacking = [name for name in lacking if (control.id, name) not in pairs]
                 if lacking:
                     self.fault(f"{control.id} yielded no result on {', '.join(lacking)}: {control.title}")
+
+    def _find_idle_nodes(self, results: Iterable[Result]) -> None:
+        """A node that talks its way out of everything has proven nothing."""
+        judged = {result.subject for result in results if result.status is not Status.NOT_APPLICABLE}
+        for subject in self.subjects.values():
+            if subject.kind == "node" and subject.id not in judged:
+                self.fault(f"{subject.id}: every result is not applicable: nothing was proven on it")
 
     def _areas(self, claimed: set[str]) -> set[str]:
         parts = {control.split("-")[1] for control in claimed if control.count("-") == 2}

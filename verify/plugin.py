@@ -26,8 +26,8 @@ from controls.waivers import load_waivers
 from fault import Fault
 from report import files, history, junit, summary
 from report.model import Report, Status
-from verify import accepted
-from verify.collection import check_items, expand_nodes
+from verify import accepted, memory
+from verify.collection import check_items, expand_nodes, find_left_out, test_id
 from verify.fleet import Fleet, choose, read_contract, read_fleet
 from verify.inventories import read_inventory
 from verify.judgement import Judgement
@@ -61,6 +61,7 @@ class State:
         # What a narrowed run does not look at need not be in its inventory either.
         missing = tuple(name for name in self.fleet.missing if name in self.names)
         self.fleet = replace(self.fleet, missing=missing)
+        self.judgement.stated = self.stated
         if self.stated:
             self.judgement.remarks.append(
                 f"no region contract: {len(self.fleet.nodes)} nodes were expected as stated; what a contract "
@@ -72,6 +73,7 @@ class State:
         self.reach = Reach(self.fleet, option.patience)
         self.progress = Progress(sys.stderr)
         self.deselected = 0
+        self.collected: set[str] = set()
         self.report: Report | None = None
 
 
@@ -150,9 +152,11 @@ def pytest_configure(config: pytest.Config) -> None:
         "tiers(*tiers): the test judges subnets of these tiers only",
     ):
         config.addinivalue_line("markers", text)
+    config.pluginmanager.register(memory, "verify-memory")
     option = config.option
     if option.tbstyle == "auto" and not option.verbose:
-        option.tbstyle, option.reportchars, option.verbose, option.no_header = "short", "", -1, True
+        option.tbstyle, option.verbose, option.no_header = "short", -1, True
+        option.reportchars = option.reportchars.removeprefix("fE")  # what it is when nobody asks
 
 
 def _state(config: pytest.Config) -> State:
@@ -201,7 +205,22 @@ def host(request: pytest.FixtureRequest, node: dict[str, Any]) -> Host:
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     state = _state(metafunc.config)
+    state.collected.add(test_id(metafunc.definition, metafunc.config.option.controls))
     expand_nodes(metafunc, state.fleet, state.names, state.catalogue, state.judgement)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A module that skips itself leaves no test behind whose result could say so."""
+    report = yield
+    if report.skipped and STATE in collector.config.stash:
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        _state(collector.config).judgement.fault(
+            f"{collector.nodeid}: skipped as a whole: {why.removeprefix('Skipped: ')}"
+        )
+    return report
 
 
 @pytest.hookimpl(trylast=True)
@@ -224,6 +243,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         "-k": option.keyword,
         "-m": option.markexpr,
         "--deselect": option.deselect,
+        "--ignore": option.ignore,
+        "--ignore-glob": option.ignore_glob,
         "--nodes": option.nodes,
     }
     reasons = [f"{key} {value}" for key, value in narrow.items() if value]
@@ -235,6 +256,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         state.judgement.remarks.append(f"narrowed by {', '.join(reasons)}: not a proof of the whole")
     else:
         _find_silent_suites(session, state.judgement)
+        suites = [Path(argument).resolve() for argument in session.config.args]
+        find_left_out(suites, option.controls, state.collected, state.catalogue, state.judgement)
 
 
 def _find_silent_suites(session: pytest.Session, judgement: Judgement) -> None:

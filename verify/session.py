@@ -83,6 +83,11 @@ def run_session(
         announced.keep(name, message)
     if _forks(session):  # reports that were made in this process have been announced already
         announced.make()
+        # All is judged and told: a report of tens of thousands of results takes the room of their tests.
+        groups.clear()
+        session.items.clear()
+        del announced
+        gc.collect()
     shown.close()
 
 

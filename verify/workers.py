@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LENGTH = struct.Struct(">I")
+GATHER = 0.02  # seconds: waking for each report costs this process, and the workers beside it, more than it
 Send = Callable[[dict[str, Any]], None]
 
 
@@ -66,7 +67,9 @@ def run_groups(
                 worker = _start(waiting.pop(0), work, seconds)
                 running[worker.pipe] = worker
                 selector.register(worker.pipe, selectors.EVENT_READ)
-            for key, _ in selector.select(0.2):
+            if selector.select(0.2):
+                time.sleep(GATHER)
+            for key, _ in selector.select(0):
                 data = os.read(key.fd, 1 << 18)
                 running[key.fd].buffer += data
                 if not data:

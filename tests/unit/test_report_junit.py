@@ -46,9 +46,12 @@ def test_the_outcomes_are_those_of_the_report(tmp_path: Path) -> None:
 def test_the_totals_in_the_file_are_those_of_its_cases(tmp_path: Path) -> None:
     report = sample.report()
     junit.write(report, tmp_path / "junit.xml")
+    head = next(line for line in (tmp_path / "junit.xml").read_text().splitlines() if "<testsuites" in line)
     xml = JUnitXml.fromfile(str(tmp_path / "junit.xml"))
     assert sum(suite.tests for suite in xml) == len(report.results)
     assert sum(suite.errors for suite in xml) == report.counts()[Status.ERROR]
+    for name in ("tests", "errors", "failures", "skipped"):
+        assert f'{name}="{sum(getattr(suite, name) for suite in xml)}"' in head, name
 
 
 def test_a_skip_carries_its_reason_and_a_waiver_who_accepted_it(tmp_path: Path) -> None:

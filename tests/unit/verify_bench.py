@@ -32,6 +32,7 @@ class Bench:
     nodes: list[tuple[str, str]] = field(default_factory=lambda: [("edge-a-1", "edge"), ("app-a-1", "app")])
     hosts: dict[str, dict[str, Any]] = field(default_factory=dict)
     controls: dict[str, list[str]] = field(default_factory=lambda: {"STK-SSH-001": ["nodes"]})
+    verified_by: dict[str, list[str]] = field(default_factory=dict)
     waivers: list[dict[str, Any]] = field(default_factory=list)
     results: dict[str, Any] = field(default_factory=dict)
 
@@ -98,6 +99,7 @@ class Bench:
                 "provided_by": "roles/x",
                 "evidence": "what the test reads",
                 "rollback": "undone by hand, at a cost",
+                "verified_by": self.verified_by.get(name, []),
             }
             (folder / f"{name}.yaml").write_text(yaml.safe_dump({**text, **rest}))
         (home / "controls" / "waivers").mkdir(exist_ok=True)
