@@ -1,7 +1,7 @@
-"""Ways to lock us out, one after the other on one real node: sshd, PAM, and what preflight sees.
+"""Ways to lock us out, one after the other on one real node: sshd, PAM, preflight, sudo, users, guard, rules.
 
-One controller plays them all; after each case ssh's own command line logs in from outside and becomes root.
-The cases are data (tests/roles/lockout), the rest of them is tried in test_lockout_node.py.
+A controller plays each half of them; after each case ssh's own command line logs in from outside and becomes
+root. The cases are data (tests/roles/lockout).
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import json
 
 import pytest
 
-from tests.roles.lockout import PAM, PREFLIGHT, SSHD, judge, run
+from tests.roles.lockout import FILTER, GUARD, PAM, PREFLIGHT, SSHD, SUDO_RULES, USERS, judge, run
 from tests.roles.role_run import harden
 
-CASES = (*SSHD, *PAM, *PREFLIGHT)
+HALVES = {"logins": (*SSHD, *PAM, *PREFLIGHT), "node": (*SUDO_RULES, *USERS, *GUARD, *FILTER)}
+CASES = [case for half in HALVES.values() for case in half]
 ACCESS = ("users", "ssh_server", "local_firewall")
 
 
@@ -33,9 +34,9 @@ def base(node):
 
 @pytest.fixture(scope="module")
 def rows(node, base):
-    """How every case ended."""
+    """How every case ended. The second half begins from the files that the first has left."""
     assert base["in"], base
-    return run.play(node, CASES)
+    return {name: row for half, cases in HALVES.items() for name, row in run.play(node, cases, half).items()}
 
 
 def test_every_change_of_the_first_run_was_proven(node, base):
