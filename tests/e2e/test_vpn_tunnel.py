@@ -10,7 +10,6 @@ import json
 import re
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ import pytest
 
 import settings
 from network.handover import describe, sheet, variables
+from tests import forked
 from tests.conftest import require_nodes
 from tests.e2e.tunnel_program import connect
 from twin import account
@@ -55,12 +55,10 @@ class Setting:
         path = self.place.machines.home / "facts.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps(facts))
-        command = [sys.executable, "-m", "ansible", "playbook", "-i", str(self.place.inventory_file)]
-        command += ["playbooks/customer_gateway.yml", "-e", f"@{path}", "--diff", *arguments]
-        done = subprocess.run(
-            command, cwd=ROOT, env={**ansible_environment(), "ANSIBLE_NOCOLOR": "1"},
-            capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
+        words = ["playbook", "-i", str(self.place.inventory_file), "playbooks/customer_gateway.yml"]
+        words += ["-e", f"@{path}", "--diff", *arguments]
+        environment = {**ansible_environment(), "ANSIBLE_NOCOLOR": "1"}
+        done = forked.python("ansible", *words, cwd=ROOT, env=environment, timeout=300)
         self.outputs.append(done.stdout + done.stderr)
         return done
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import forked
 from tests.roles.role_run import ROOT
 from twin.machines import Lone
 from twin.play import ansible_environment
@@ -40,17 +39,9 @@ def run(
     play.write_text(
         json.dumps([{"hosts": "nodes", "gather_facts": False, "roles": [*before, "customer_gateway"]}])
     )
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(node.inventory_file), str(play)]
+    words = ["playbook", "-i", str(node.inventory_file), str(play), "-e", f"@{facts}", "--diff", *arguments]
     environment = {**ansible_environment(), "ANSIBLE_ROLES_PATH": str(ROOT / "roles"), "ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run(
-        [*command, "-e", f"@{facts}", "--diff", *arguments],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = forked.python("ansible", *words, cwd=ROOT, env=environment, timeout=300)
     assert not [key for key in keys if key in done.stdout + done.stderr], "the play told a key"
     return done
 
