@@ -20,6 +20,12 @@ def clear(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
+def shown(path: Path) -> Path:
+    """The path as it is typed from here: without what leads to this folder."""
+    whole, here = path.resolve(), Path.cwd()
+    return whole.relative_to(here) if whole.is_relative_to(here) else whole
+
+
 @contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
     """A folder to write renderings into, which take the place of older ones when all are there."""

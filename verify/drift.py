@@ -10,8 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fault import CONTROL_FAILED, GOOD, UNREACHABLE, WRONG_USE, Fault
+from report.__main__ import write_all
 from report.model import Change, Report
 from verify.accepted import FILE, load_results, read
+from verify.inventories import read_inventory
 from verify.witness import ROOT, Difference, ask
 
 LINES = 12  # of one diff, on the terminal; the whole is in drift.json
@@ -30,7 +32,7 @@ class Wanted:
 
 
 def detect(wanted: Wanted) -> int:
-    """Print what changed, on which node, since when; write drift.json beside results.json.
+    """Print what changed, on which node, since when; write drift.json and the report beside results.json.
 
     0 nothing differs, 1 drift or a run at fault, 3 something could not be reached. Raises Fault without an
     accepted run: drift is a difference, and there would be nothing to differ from.
@@ -45,9 +47,10 @@ def detect(wanted: Wanted) -> int:
     differences: list[Difference] = []
     if wanted.inventory is not None:
         log = wanted.results.parent / "drift.log"
-        differences = ask(wanted.playbook, wanted.inventory, log)
+        differences = ask(wanted.playbook, wanted.inventory, log, _hosts(wanted.inventory, report))
     _write(report, differences, wanted.results.with_name("drift.json"))
     _show(report, differences, asked=wanted.inventory is not None)
+    print(f"report: {write_all(report, wanted.results.parent)[0]}")
     if kept.catalogue != report.run.catalogue:
         print("drift: the catalogue is another one since; accept a run again when its controls are known")
     if code == UNREACHABLE:
@@ -72,6 +75,13 @@ def _verify(wanted: Wanted) -> int:
     if not wanted.results.exists():
         raise Fault(f"the verification ended with {done.returncode}", "it writes results", "see above")
     return done.returncode
+
+
+def _hosts(inventory: Path, report: Report) -> set[str]:
+    """The judged nodes, by the names that the inventory gives them."""
+    nodes = {subject.id for subject in report.subjects if subject.kind == "node"}
+    found = read_inventory(inventory)
+    return {str(values["inventory_hostname"]) for name, values in found.items() if name in nodes}
 
 
 def _write(report: Report, differences: list[Difference], path: Path) -> None:

@@ -355,3 +355,5 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if state is not None and state.report is not None:
         terminalreporter.ensure_newline()
         summary.show(state.report, sys.stdout)
+        shown = files.shown(state.results)
+        print(f"results: {shown}, junit.xml beside it; `python -m report {shown}` makes the page")

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -27,11 +28,12 @@ class Difference:
     text: str
 
 
-def ask(playbook: Path, inventory: Path, log: Path) -> list[Difference]:
+def ask(playbook: Path, inventory: Path, log: Path, hosts: Set[str] = frozenset()) -> list[Difference]:
     """What the playbook would change on which node, in the order of its tasks; changes nothing.
 
-    Raises Fault when a node is out of reach (exit code 3), and when the playbook does not come to its end:
-    a witness that was interrupted has not said that nothing differs.
+    `hosts`: as the inventory calls those that have to answer. Raises Fault when one of them was not asked,
+    when a node is out of reach (exit code 3), and when the playbook does not come to its end: a witness that
+    was interrupted has not said that nothing differs.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), str(playbook)]
@@ -57,6 +59,11 @@ def ask(playbook: Path, inventory: Path, log: Path) -> list[Difference]:
         found, done = _listen(events)
         code = process.wait()
     _judge(found, done, code, log)
+    if missed := sorted(hosts - done):
+        names = ", ".join(missed)
+        raise Fault(
+            f"--check --diff: {names} not asked", "every node is asked", f"see `hosts:` of {playbook}", 1
+        )
     return [difference for difference in found if difference.state == "changed"]
 
 

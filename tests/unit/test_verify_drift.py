@@ -11,7 +11,8 @@ import pytest
 from fault import Fault
 from report import history
 from report.model import ControlSummary, Report, Result, Run, Status, Subject
-from verify import accepted, witness
+from tests.unit import report_sample as sample
+from verify import accepted, drift, witness
 from verify.__main__ import command
 
 START = datetime(2027, 3, 1, 9, tzinfo=UTC)
@@ -214,3 +215,40 @@ def test_a_witness_that_was_interrupted_is_no_witness(tmp_path: Path, hosts: Pat
     with pytest.raises(Fault, match=said) as caught:
         witness.ask(playbook, hosts, tmp_path / "log")
     assert caught.value.code == code
+
+
+def test_a_node_that_the_playbook_leaves_out_is_named(tmp_path: Path, hosts: Path) -> None:
+    """Verified, and never asked by the roles: `0 things would change` would be said of it as well."""
+    hosts.write_text("all: {vars: {ansible_connection: local}, hosts: {here: , there: }}\n")
+    playbook = tmp_path / "play.yml"
+    playbook.write_text("- hosts: here\n  gather_facts: false\n  tasks: [{meta: noop}, {debug: }]\n")
+    assert witness.ask(playbook, hosts, tmp_path / "log", {"here"}) == []
+    with pytest.raises(Fault, match="there not asked"):
+        witness.ask(playbook, hosts, tmp_path / "log", {"here", "there"})
+
+
+def test_drift_leaves_a_report_beside_its_results(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run clears the older page; who looks for what changed finds it on the new one."""
+    inventory, asked = folder / "hosts.yml", []
+    inventory.write_text("all: {hosts: {vm1: {stockade_node: edge-a-1}, vm2: {stockade_node: edge-z-1}}}\n")
+
+    def verified(_wanted: drift.Wanted) -> int:
+        report = run_of(1, BROKEN)
+        nodes = (s.model_copy(update={"kind": "node"}) if "/" not in s.id else s for s in report.subjects)
+        take(report.model_copy(update={"subjects": tuple(nodes), "region": sample.report().region}), folder)
+        return 1
+
+    def told(*arguments: object) -> list[witness.Difference]:
+        asked.append(arguments[-1])
+        return []
+
+    monkeypatch.setattr(drift, "_verify", verified)
+    monkeypatch.setattr(drift, "ask", told)
+    given = ["drift", "--results", str(folder / "results.json"), "--inventory", str(inventory)]
+    assert command(given) == 1
+    assert asked == [{"vm1"}], "by the inventory's own names, and only what was judged"
+    assert f"report: {folder / 'index.html'}" in capsys.readouterr().out
+    page = (folder / "index.html").read_text()
+    assert "edge-a-1" in page and (folder / "summary.html").exists()
