@@ -1,9 +1,17 @@
-"""The real program, every stack, against the emulation: up, up again, everything readable, down."""
+"""The real program, every stack, against the emulation: up, up again, everything readable, down.
+
+And no pre-shared key leaves Secrets Manager: the keys are read from the account afterwards and looked for in
+all that was written; for one stack also in what a verification and its report write, and in what processes
+are called with. The same look has to find a planted key.
+"""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +19,7 @@ from typing import Any
 import pytest
 
 import settings
+from tests.e2e import told_keys
 from tests.infra.aws_calls import Call, recording
 from tests.infra.platform_rights import Judge, reserved
 from twin import account, program
@@ -19,6 +28,8 @@ from twin.program.aws import Clients
 
 ROOT = Path(__file__).resolve().parents[2]
 STACKS = sorted(path.name[7:-5] for path in ROOT.glob("Pulumi.*.yaml"))
+LOOKED_AT = "eu-frankfurt"  # the stack whose processes are looked at
+in_one_region = pytest.mark.parametrize("region", [LOOKED_AT], indirect=True)
 
 
 @dataclass
@@ -32,12 +43,20 @@ class Region:
     previewed: program.Run
     first: program.Run
     calls: list[Call]
+    arguments: told_keys.Arguments
 
     def run(self, mode: program.Mode = "up") -> program.Run:
         return program.run(self.stack, self.account, mode, root=ROOT, build=self.build)
 
     def client(self, service: str) -> Any:
         return clients(self.account).client(service)
+
+    def keys(self) -> list[str]:
+        """The pre-shared keys that its account keeps."""
+        vault = self.client("secretsmanager")
+        names = [s["ARN"] for s in vault.list_secrets()["SecretList"] if s["Name"].startswith("s2svpn!")]
+        texts = [vault.get_secret_value(SecretId=name)["SecretString"] for name in names]
+        return [key for text in texts for key in json.loads(text).values()]
 
 
 def clients(emulated: account.Account) -> Clients:
@@ -100,9 +119,10 @@ def region(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         previewed = program.run(request.param, emulated, "preview", root=ROOT, build=build)
         assert contents(emulated) == before
         calls: list[Call] = []
-        with recording(calls):
+        arguments = told_keys.Arguments()
+        with recording(calls), arguments if request.param == LOOKED_AT else nullcontext():
             first = program.run(request.param, emulated, "up", root=ROOT, build=build)
-        yield Region(request.param, build, emulated, before, previewed, first, calls)
+        yield Region(request.param, build, emulated, before, previewed, first, calls, arguments)
     finally:
         account.stop(build)
 
@@ -168,17 +188,57 @@ def test_everything_names_its_provider_and_stays_in_the_region(region: Region) -
 
 
 def test_no_pre_shared_key_in_anything_the_twin_writes(region: Region) -> None:
-    vault = region.client("secretsmanager")
-    keys: list[str] = []
-    for secret in vault.list_secrets()["SecretList"]:
-        if secret["Name"].startswith("s2svpn!"):
-            keys += json.loads(vault.get_secret_value(SecretId=secret["ARN"])["SecretString"]).values()
+    keys = region.keys()
     assert len(keys) >= 4
     written = [path for path in region.build.rglob("*") if path.is_file()]
     assert {"state.json", "program.log", "account.log"} <= {path.name for path in written}
     for path in written:
         text = path.read_text(errors="replace")
         assert not [path for key in keys if key in text], path
+
+
+@pytest.fixture(scope="module")
+def written(region: Region) -> told_keys.Written:
+    """What is left when the region is up and was previewed again, verified and reported."""
+    with told_keys.Arguments() as looking:
+        told_keys.use(region.build, region.account, region.first, region.run("preview"))
+    looking.seen |= region.arguments.seen
+    looking.looks = min(looking.looks, region.arguments.looks)
+    return told_keys.Written(region.build, region.keys(), looking)
+
+
+@in_one_region
+def test_there_is_something_to_look_for_and_somewhere_to_look(written: told_keys.Written) -> None:
+    sites = settings.load(LOOKED_AT, ROOT).sites
+    assert len(set(written.keys)) == 2 * sum(len(site.vpcs) for site in sites.values())
+    names = {path.name for path in written.home.rglob("*") if path.is_file()}
+    assert {"state.json", "region.json", "preview.txt", "results.json", "index.html", "pytest.log"} <= names
+    assert written.arguments.looks > 10, "while the region came up, and while it was verified"
+    assert any(b"pytest" in text and b"tests/cloud" in text for text in written.arguments.seen)
+
+
+@in_one_region
+def test_no_key_is_in_state_preview_log_or_report_and_a_planted_one_is_found(
+    written: told_keys.Written,
+) -> None:
+    assert written.telling() == []
+    state = f"region/{LOOKED_AT}/state.json"
+    for place in (state, "preview.txt", "pytest.log", "report/results.json"):
+        path = written.home / place
+        before = path.read_bytes()
+        try:
+            path.write_bytes(before + f'{{"key": "{written.keys[-1]}"}}'.encode())
+            assert written.telling() == [place]
+        finally:
+            path.write_bytes(before)
+
+
+@in_one_region
+def test_no_process_was_called_with_a_key_and_a_planted_one_is_found(written: told_keys.Written) -> None:
+    assert written.arguments.telling(written.keys) == []
+    with told_keys.Arguments() as looking:
+        subprocess.run([sys.executable, "-c", "import time; time.sleep(1)", written.keys[0]], check=True)
+    assert len(looking.telling(written.keys)) == 1
 
 
 def test_a_second_up_changes_nothing(region: Region) -> None:
