@@ -1,4 +1,4 @@
-"""A web server on a node's own loopback whose answers a health hook can meet: good, bad, late, never whole."""
+"""A web server on a node's own loopback with the answers that a health hook meets: good, bad, late, never whole."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def serve_health(node: Lone) -> None:
     """Start it, and wait until it listens."""
     text = base64.b64encode(SERVER.replace("PORT", str(PORT)).encode()).decode()
     done = node.sudo(
-        f"echo {text} | base64 -d > /run/health.py; systemd-run --collect --unit=health python3 /run/health.py;"
+        f"echo {text} | base64 -d > /run/health.py;"
+        " systemd-run --collect --unit=health python3 /run/health.py;"
         f" for i in $(seq 100); do ss -Hltn sport = :{PORT} | grep -q . && exit; sleep 0.1; done; exit 1"
     )
     assert done.returncode == 0, done.stderr

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 from tests.roles.health_server import address, serve_health
-from tests.roles.role_run import ROOT
 from tests.suite_run import play
 
-HOOKS = {
+HOOKS: dict[str, dict[str, Any]] = {
     "200": {"seconds": 30},
     "204": {"status": [200, 204]},
     "comes": {"tries": 4, "pause": 0},
