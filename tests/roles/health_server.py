@@ -1,4 +1,4 @@
-"""A web server on a node's own loopback with the answers that a health hook meets: good, bad, late, never whole."""
+"""A web server on a node's own loopback; its answers are those that a health hook meets, good and bad ones."""
 
 from __future__ import annotations
 
