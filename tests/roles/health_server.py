@@ -1,4 +1,4 @@
-"""A web server on a node's own loopback; its answers are those that a health hook meets, good and bad ones."""
+"""A web server on a node's own loopback that gives the answers a health hook meets, good and bad ones."""
 
 from __future__ import annotations
 
