@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +13,6 @@ from tests import suite_run
 from tests.roles.package_source import Key, Package, as_text, build_suite
 from tests.roles.role_run import harden
 from twin.machines import Lone
-from twin.play import ansible_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 OPEN_NOW = f"{datetime.now(UTC):%a} 00:00-23:59"
@@ -218,19 +215,13 @@ class Fleet:
             **variables,
         }
         before = set(self.evidence.glob("*"))
-        argv = [sys.executable, "-m", "ansible", "playbook", "-i", str(self._inventory)]
-        argv += [f"playbooks/{playbook}.yml", "-e", json.dumps(given), *options]
-        environment = {**ansible_environment(), "ANSIBLE_NOCOLOR": "1"}
-        environment.pop("STOCKADE_PROGRESS", None)
-        done = subprocess.run(
-            argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
-        )
+        done = suite_run.play(self._inventory, f"playbooks/{playbook}.yml", "-e", json.dumps(given), *options)
         evidence = {
             file.stem: json.loads(file.read_text())
             for run in set(self.evidence.glob("*")) - before
             for file in run.glob("*.json")
         }
-        return Played(done.returncode, done.stdout + done.stderr, evidence)
+        return Played(done.code, done.output, evidence)
 
 
 def records(node: Lone) -> list[str]:
