@@ -132,10 +132,8 @@ class Bench:
         reach = read_inventory(self.node.inventory_file)[NODE]
         # As plain text: Ansible's own strings carry tags, which a YAML writer does not know.
         plain = {str(k): str(v) for k, v in reach.items() if k.startswith("ansible_") and isinstance(v, str)}
-        # One place under many names would be refused: each has the address as an option of its ssh.
-        address = plain.pop("ansible_host")
-        plain["ansible_ssh_extra_args"] = f"-o HostName={address}"
-        hosts = {name: {**plain, "ansible_host": name} for name in names}
+        # One place under many names is refused, so each has an option of its own that changes nothing.
+        hosts = {name: {**plain, "ansible_ssh_extra_args": f"-o SendEnv=NODE_{name}"} for name in names}
         (self.home / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
         return ["--region", str(self.home / "region.json"), "--inventory", str(self.home / "hosts.yml")]
 
