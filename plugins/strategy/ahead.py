@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import threading
 from collections import deque
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 from ansible import constants
 from ansible._internal import _task
+from ansible.errors import AnsibleError
 from ansible.executor.play_iterator import IteratingStates
 from ansible.executor.process.worker import WorkerProcess
 from ansible.executor.task_executor import TaskExecutor
@@ -32,8 +34,10 @@ from ansible.utils.multiprocessing import context as processing
 from ansible.vars.clean import module_response_deepcopy, strip_internal_keys
 
 try:
+    from ansible_mitogen import affinity
     from ansible_mitogen.strategy import StrategyMixin
 except ImportError:  # works over plain ssh as well, only slower
+    affinity = None
 
     class StrategyMixin:  # type: ignore[no-redef]
         """Nothing is added."""
@@ -44,9 +48,10 @@ name: ahead
 short_description: Executes in lock step; a worker goes on with its node's next tasks
 description:
   - Decides and speaks as C(linear) does, over mitogen's connections where mitogen is installed.
-  - The process that has done a task goes on with the next ones on the same node.
-  - Tasks that decide about access, loops, retries, delegated tasks, tasks of a block with C(rescue) or
-    C(always), includes and handlers wait for their turn.
+  - The process that has done a task goes on with the next ones on the same node; before one that decides
+    about access it waits for that task's turn.
+  - Loops, retries, delegated tasks, tasks of a block with C(rescue) or C(always), includes and handlers
+    wait for their turn, and a process of their own does them.
 author: Stockade
 """
 
@@ -68,15 +73,23 @@ NEVER = sys.maxsize
 PLUGINS = Path(__file__).resolve().parents[1]
 
 
+def beside(name: str) -> Any:
+    """A module of `plugins/controller`, which no plugin path of Ansible's leads to."""
+    whole = f"stockade_{name}"
+    if whole not in sys.modules:
+        loader = SourceFileLoader(whole, str(PLUGINS / "controller" / f"{name}.py"))
+        sys.modules[whole] = module = importlib.util.module_from_spec(ModuleSpec(whole, loader))
+        loader.exec_module(module)
+    return sys.modules[whole]
+
+
 def keep_what_is_worked_out() -> None:
     """Once per process, before the first worker is forked: `plugins/controller/kept.py`."""
-    name = "stockade_kept"
-    if name in sys.modules:
-        return
-    loader = SourceFileLoader(name, str(PLUGINS / "controller" / "kept.py"))
-    sys.modules[name] = module = importlib.util.module_from_spec(ModuleSpec(name, loader))
-    loader.exec_module(module)
-    module.keep(PLUGINS.parent / "build" / "ansible" / "kept", [PLUGINS / "filter"])
+    if "stockade_kept" not in sys.modules:
+        beside("kept").keep(PLUGINS.parent / "build" / "ansible" / "kept", [PLUGINS / "filter"])
+
+
+turns = beside("turns")
 
 
 def in_plain_blocks(task: Any) -> bool:
@@ -109,17 +122,13 @@ def leads(task: Any) -> bool:
     )
 
 
-def follows(task: Any) -> bool:
-    """Whether this task may be done before its turn."""
-    return leads(task) and task.action not in ACCESS
-
-
 class Kept(deque):  # type: ignore[type-arg]
     """Results; those of tasks whose turn has not come are kept aside."""
 
     def __init__(self) -> None:
         super().__init__()
         self.early: dict[tuple[str, str], Any] = {}
+        self.came = threading.Event()
 
     def promise(self, keys: list[tuple[str, str]]) -> None:
         """Results that will come before their turn."""
@@ -140,6 +149,7 @@ class Kept(deque):  # type: ignore[type-arg]
             self.early[key] = result
         else:
             super().append(result)
+        self.came.set()
 
 
 class AheadWorker(WorkerProcess):
@@ -151,12 +161,16 @@ class AheadWorker(WorkerProcess):
         super().__init__(**given)
         self._strategy, self._behind, self._place = strategy, behind, place
         self._parent_pid = os.getpid()
+        self.turn = turns.Turn()
 
     def _run(self) -> None:
+        self._variable_manager = self._strategy.with_plain_variables()
         for place, task in [(self._place, self._task), *self._behind]:
             if place != self._place:
+                if task.action in ACCESS and not self.turn.wait(self._alone):
+                    return
                 # Nobody waits any more: the play's process is gone, or a node has failed at an earlier task.
-                if os.getppid() != self._parent_pid or place > self._strategy.last_place.value:
+                if self._alone() or place > self._strategy.last_place.value:
                     return
                 self._task, self._task_vars = task, self._strategy.variables(self._host, task)
             with _task.TaskContext(task):
@@ -168,6 +182,10 @@ class AheadWorker(WorkerProcess):
                     self._strategy.end_at(place)
                 return
             self._strategy.remember(self._host, task, result)
+
+    def _alone(self) -> bool:
+        """Whether the play's process is gone."""
+        return os.getppid() != self._parent_pid
 
     def _execute(self) -> Any:
         """One task, as the class above does it; the result has been sent."""
@@ -185,8 +203,15 @@ class StrategyModule(StrategyMixin, Linear):
 
     def __init__(self, tqm: Any) -> None:
         keep_what_is_worked_out()
+        beside("one_hop").connect_in_one()
+        if affinity is not None:
+            # On two cores mitogen would put the play, every worker and every ssh on one of them.
+            affinity.policy = affinity.Policy()
         super().__init__(tqm)
         self._results = Kept()
+        self._plain_variables: Any = tqm.get_variable_manager()
+        self._variable_manager: Any = turns.Variables(self._plain_variables, self._results.early)
+        self._on_the_way: dict[str, AheadWorker] = {}
         self._iterator: Any = None
         self.last_place = processing.Value("q", NEVER)
 
@@ -196,6 +221,8 @@ class StrategyModule(StrategyMixin, Linear):
         self.last_place.value = NEVER
         outcome = super().run(iterator, play_context)
         self.end_at(-1)
+        for worker in self._on_the_way.values():
+            worker.turn.over()
         for worker in self._workers:
             if worker is not None:
                 worker.join()
@@ -206,9 +233,14 @@ class StrategyModule(StrategyMixin, Linear):
         with self._results_lock:
             claimed = self._results.claim(key)
         if claimed:
+            if task.action in ACCESS:
+                self._on_the_way[host.name].turn.come()
             self._tqm.send_callback("v2_runner_on_start", host, task)
             self._pending_results += 1
             return
+        # A worker that still waits was left behind by a failure; handlers need its place among the forks.
+        if (left := self._on_the_way.pop(host.name, None)) is not None:
+            left.turn.over()
         # Whoever is asked before each task (--step, the debugger) decides before it is done.
         asked = self._step or self.debugger_active
         behind = self._behind(host, task) if leads(task) and not asked else []
@@ -233,11 +265,13 @@ class StrategyModule(StrategyMixin, Linear):
     ) -> None:
         """Queue as `linear` does, with our worker in the place of Ansible's."""
 
-        def worker(**given: Any) -> WorkerProcess:
-            return AheadWorker(self, behind, self._iterator.cur_task - 1, **given)
+        def ahead(**given: Any) -> WorkerProcess:
+            worker = AheadWorker(self, behind, self._iterator.cur_task - 1, **given)
+            self._on_the_way[host.name] = worker
+            return worker
 
         plain = strategies.WorkerProcess
-        strategies.WorkerProcess = worker if behind else plain
+        strategies.WorkerProcess = ahead if behind else plain
         try:
             super()._queue_task(host, task, task_vars, play_context)
         finally:
@@ -253,7 +287,10 @@ class StrategyModule(StrategyMixin, Linear):
             if later is not None and later._get_meta() == "role_complete":
                 continue
             place = places.get(later._uuid, -1) if later is not None else -1
-            if place <= (found[-1][0] if found else -1) or not follows(later):
+            if place <= (found[-1][0] if found else -1) or not leads(later):
+                break
+            # With more nodes than forks a worker that waits would keep another node from coming so far.
+            if later.action in ACCESS and len(self._hosts_cache) > len(self._workers):
                 break
             # A role that stands in the play twice is passed over the second time, once it has run.
             if later._role is not roles[-1] and later._role in roles:
@@ -262,7 +299,24 @@ class StrategyModule(StrategyMixin, Linear):
             found.append((place, later))
         return found
 
+    def _wait_on_pending_results(self, iterator: Any) -> list[Any]:
+        """As the class above does it, which looks at every worker a thousand times a second."""
+        found: list[Any] = []
+        while self._pending_results > 0 and not self._tqm._terminated:
+            if self._tqm.has_dead_workers():
+                raise AnsibleError("a worker has died; what it was doing is not known; run the play again")
+            self._results.came.clear()
+            found.extend(self._process_pending_results(iterator))
+            if self._pending_results > 0:
+                self._results.came.wait(turns.WAKE)
+        return found
+
     # -- in a worker --
+    def with_plain_variables(self) -> Any:
+        """Ansible's own variable manager, which leaves nothing out."""
+        self._variable_manager = self._plain_variables
+        return self._plain_variables
+
     def variables(self, host: Any, task: Any) -> dict[str, Any]:
         """What `linear` computes before it queues a task."""
         play = self._iterator._play

@@ -128,12 +128,52 @@ def test_the_first_failure_ends_the_play_and_nobody_works_on(tmp_path: Path, fat
 def test_what_decides_about_access_waits_for_its_turn(tmp_path: Path) -> None:
     """A second host is slow at the task before: a login is not asked for on the first one meanwhile."""
     slow = {"name": "slow", "ansible.builtin.shell": "{{ 'true' if number == 1 else 'sleep 1; false' }}"}
-    guard = {"name": "guard", "guarded_change": {"concern": "x", "guarded": False, "files": [
-        {"path": "{{ home }}/guarded", "content": "x"}]}}  # fmt: skip
-    code, output = play(tmp_path, [touch("before"), slow, guard])
+    code, output = play(tmp_path, [touch("before"), slow, guard("guard")])
     assert code == 2, output
-    assert not (tmp_path / "guarded").exists()
+    assert not list(tmp_path.glob("guard-h?"))
     assert "TASK [guard]" not in output
+
+
+def guard(name: str) -> dict[str, Any]:
+    """A task that decides about access, and leaves a file of that name."""
+    files = [{"path": f"{{{{ home }}}}/{name}-{{{{ inventory_hostname }}}}", "content": "x"}]
+    return {"name": name, "guarded_change": {"concern": "x", "guarded": False, "files": files}}
+
+
+def by_whom(name: str) -> dict[str, Any]:
+    """A task that leaves the number of the process that does it."""
+    shell = (
+        f"echo {{{{ lookup('pipe', 'echo $PPID') }}}} > {{{{ home }}}}/{name}-{{{{ inventory_hostname }}}}"
+    )
+    return {"name": name, "ansible.builtin.shell": shell}
+
+
+@pytest.mark.parametrize(("forks", "same"), [("2", True), ("1", False)])
+def test_one_process_waits_for_the_turn_of_what_decides_about_access(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forks: str, same: bool
+) -> None:
+    """With fewer forks than nodes it ends instead: who waits would keep others from coming so far."""
+    monkeypatch.setenv("ANSIBLE_FORKS", forks)
+    code, output = play(tmp_path, [by_whom("before"), guard("guard"), by_whom("after")])
+    assert code == 0, output
+    assert {p.name for p in tmp_path.glob("guard-h?")} == {"guard-h1", "guard-h2"}
+    for host in HOSTS:
+        numbers = {(tmp_path / f"{name}-{host}").read_text() for name in ("before", "after")}
+        assert (len(numbers) == 1) is same, (host, numbers)
+
+
+def test_who_waits_for_a_turn_that_does_not_come_leaves_its_place_to_handlers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both forks are taken when the second host fails: one waits for its turn, the other has just ended."""
+    monkeypatch.setenv("ANSIBLE_FORKS", "2")
+    told = {"name": "told", "ansible.builtin.command": "true", "notify": "handled"}
+    slow = {"name": "slow", "ansible.builtin.shell": "{{ 'true' if number == 1 else 'sleep 1; false' }}"}
+    handler = {**touch("handled"), "name": "handled"}
+    tasks = [told, slow, guard("guard")]
+    code, output = play(tmp_path, tasks, handlers=[handler], force_handlers=True)
+    assert code == 2, output
+    assert {p.name for p in tmp_path.glob("*-h?")} == {"handled-h1", "handled-h2"}, output
 
 
 def test_a_worker_without_its_play_begins_nothing(tmp_path: Path) -> None:
