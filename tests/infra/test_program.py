@@ -27,6 +27,7 @@ UNTAGGED = re.compile(
     r"|DetectorFeature|StandardsSubscription|Account|Recorder|RecorderStatus|DeliveryChannel"
     r"|RetentionConfiguration|Enabler"
     r"|SnapshotBlockPublicAccess|ImageBlockPublicAccess|InstanceMetadataDefaults"
+    r"|SerialConsoleAccess|ServiceSetting"
     r"|LogMetricFilter|Dashboard|EventTarget|EventArchive|TopicPolicy|TopicSubscription|QueuePolicy"
     r"|TargetGroupAttachment|WebAclAssociation|WebAclLoggingConfiguration"
     r"|VaultPolicy|VaultLockConfiguration|Selection|Schedule)$"
