@@ -26,6 +26,14 @@ def rules_without(line: str) -> tuple[str, str]:
 
 
 TOGETHER: tuple[tuple[str, str, str, set[str]], ...] = (
+    # First, so that it is mended last: its restart would bring what is wrong in sshd's files into force.
+    (
+        "settings on sshd's command line, which beats its files",
+        "cp -p /etc/default/ssh /root/default-ssh && echo SSHD_OPTS=-oMaxAuthTries=6 > /etc/default/ssh"
+        " && systemctl restart ssh",
+        "mv /root/default-ssh /etc/default/ssh && systemctl restart ssh",
+        ids("SSH", 18),
+    ),
     (
         "redirects taken",
         "sysctl -w net.ipv4.conf.all.accept_redirects=1",
@@ -201,13 +209,6 @@ TOGETHER: tuple[tuple[str, str, str, set[str]], ...] = (
         "loopback addresses taken from any wire",
         *rules_without("ip saddr 127.0.0.0"),
         ids("FWL", 11),
-    ),
-    (
-        "settings on sshd's command line, which beats its files",
-        "cp -p /etc/default/ssh /root/default-ssh && echo SSHD_OPTS=-oMaxAuthTries=6 > /etc/default/ssh"
-        " && systemctl restart ssh",
-        "mv /root/default-ssh /etc/default/ssh && systemctl restart ssh",
-        ids("SSH", 18),
     ),
     (
         "a journal that everybody reads",
