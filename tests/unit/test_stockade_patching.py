@@ -6,6 +6,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import json
+import os
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from roles.patching.files.stockade_patching import (
     changelogs,
     commands,
     holds,
+    idle,
     packages,
     reboots,
     records,
@@ -34,7 +36,7 @@ def _load():
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     # On the node the package lies beside the program; here both have to mean the same modules.
-    for part in (changelogs, commands, holds, packages, reboots, records, runs, window):
+    for part in (changelogs, commands, holds, idle, packages, reboots, records, runs, window):
         sys.modules[f"stockade_patching.{part.__name__.rpartition('.')[2]}"] = part
     sys.modules["stockade_patching"] = importlib.import_module("roles.patching.files.stockade_patching")
     loader.exec_module(module)
@@ -335,3 +337,58 @@ def test_a_hold_of_a_rollback_ends_by_itself(monkeypatch, tmp_path):
     assert [hold["name"] for hold in holds.after_rollback(TODAY)] == ["a"]
     assert holds.after_rollback(date(2026, 12, 1)) == []
     assert json.loads(holds.ROLLED_BACK.read_text()) == []
+
+
+@pytest.fixture
+def quiet_node(monkeypatch, tmp_path):
+    """A node whose sources, packages and apt settings are files here; and what apt was asked."""
+    for name in ("status", "arch", "lists/security_Packages", "etc/apt.conf.d/99proxy"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("as it was")
+    places = tuple(tmp_path / name for name in ("status", "arch", "lists", "etc", "gone"))
+    asked: list[str] = []
+    monkeypatch.setattr(idle, "FOLLOWS_FROM", places)
+    monkeypatch.setattr(idle, "KEPT", tmp_path / "run" / "idle")
+    monkeypatch.setattr(packages, "unsettled", list)
+    monkeypatch.setattr(packages, "pending", lambda *question: asked.append(question))
+    return tmp_path, asked
+
+
+STATED = {"origins": ["origin=Debian"]}
+
+
+def test_apt_is_asked_once_while_nothing_changes(quiet_node):
+    assert [idle.idle(STATED) for _ in range(3)] == [True] * 3
+    assert quiet_node[1] == [("security", STATED["origins"])]
+
+
+@pytest.mark.parametrize("name", ["status", "arch", "lists/security_Packages", "etc/apt.conf.d/99proxy"])
+def test_apt_is_asked_again_after_any_change_of_what_it_reads(quiet_node, name):
+    folder, asked = quiet_node
+    idle.idle(STATED)
+    kept = (folder / name).stat()
+    (folder / name).write_text("not as it")  # as long as before, and with the time of before
+    os.utime(folder / name, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    assert idle.idle(STATED)
+    assert len(asked) == 2
+
+
+def test_apt_is_asked_again_for_another_source_and_for_a_file_that_comes_or_goes(quiet_node):
+    folder, asked = quiet_node
+    idle.idle(STATED)
+    idle.idle({"origins": ["origin=Debian,label=Debian-Security"]})
+    (folder / "lists" / "other_Packages").write_text("")
+    idle.idle(STATED)
+    (folder / "lists" / "other_Packages").unlink()
+    idle.idle(STATED)
+    assert len(asked) == 4
+
+
+def test_what_is_pending_or_half_way_is_never_remembered_as_idle(quiet_node, monkeypatch):
+    idle.idle(STATED)
+    monkeypatch.setattr(packages, "unsettled", lambda: ["half:amd64"])
+    assert not idle.idle(STATED)
+    monkeypatch.setattr(packages, "unsettled", list)
+    (quiet_node[0] / "status").write_text("another")
+    monkeypatch.setattr(packages, "pending", lambda *_: ["one"])
+    assert [idle.idle(STATED) for _ in range(2)] == [False] * 2

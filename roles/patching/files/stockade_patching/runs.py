@@ -9,6 +9,7 @@ from typing import Any
 
 from . import holds, packages, reboots, records
 from .commands import Refused, attempt
+from .idle import idle
 from .records import Record
 
 Configuration = dict[str, Any]
@@ -81,8 +82,7 @@ def quiet(configuration: Configuration) -> Record | None:
     if last is None or last["outcome"] not in ("patched", "unchanged", "rolled back"):
         return None
     packages.refresh(configuration)
-    idle = not packages.unsettled() and not packages.pending("security", configuration["origins"])
-    return last if idle else None
+    return last if idle(configuration) else None
 
 
 def settle() -> Record | None:
