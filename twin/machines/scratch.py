@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -221,11 +222,14 @@ def passing(name: str) -> Iterator[Path]:
     """A home that is swept and removed at the end; what killed processes left of theirs is removed first."""
     directory = books.build() / "lone"
     directory.mkdir(parents=True, exist_ok=True)
-    for left in directory.iterdir():
-        if not owner_alive(Ledger(left)):
-            let_go(left)
     ledger = Ledger(directory / f"{name}-{os.getpid()}")
-    ledger.record("path", str(ledger.home / "nodes"), owner_pid=os.getpid(), owner_start=_started())
+    # One at a time: two would take the same tree apart, or one that has no owner yet.
+    with directory.with_name("lone.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in directory.iterdir():
+            if not owner_alive(Ledger(left)):
+                let_go(left)
+        ledger.record("path", str(ledger.home / "nodes"), owner_pid=os.getpid(), owner_start=_started())
     try:
         yield ledger.home
     finally:
