@@ -36,6 +36,16 @@ def test_the_layers_of_the_sheet_add_up_to_the_whole(good: bool) -> None:
     assert found[-1][0] == f"{61 - len(found) + 1} other layers"
 
 
+def test_a_sheet_with_room_shows_whole_names() -> None:
+    """By the class that the style knows; a crowded sheet cuts them."""
+    roomy, crowded = (
+        brief.render(sample.report(good=True, node_controls=9, region_controls=8)),
+        brief.render(proof.report()),
+    )
+    assert '<main class="roomy">' in roomy
+    assert "<main>" in crowded
+
+
 def test_no_framework_with_an_open_clause_is_left_out() -> None:
     report = proof.report()
     held, broken = report.frameworks[7], report.frameworks[0]
