@@ -13,6 +13,7 @@ from werkzeug.serving import make_server
 
 from twin.account import extensions
 from twin.account.replay import Replay
+from twin.account.turn import OneAtATime
 
 
 class Requests(werkzeug_app.MotoRequestHandler):
@@ -31,12 +32,16 @@ class Server(threaded_moto_server.ThreadedMotoServer):
     """moto's threaded server around our application."""
 
     def _server_entry(self) -> None:
-        application = Replay(werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app))
         self._server = make_server(
-            self._ip_address, self._port, application, threaded=True, request_handler=Requests
+            self._ip_address, self._port, application(), threaded=True, request_handler=Requests
         )
         self._server_ready_event.set()
         self._server.serve_forever()
+
+
+def application() -> Replay:
+    """What answers: moto, one request at a time, creations made repeatable."""
+    return Replay(OneAtATime(werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)))
 
 
 def serve(

@@ -6,7 +6,6 @@ key of the region unless a key is named; the default key is the AWS managed `aws
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -15,8 +14,6 @@ from moto.ec2.models.instances import Instance
 from moto.ec2.responses import EC2Response
 
 from twin.account.extensions.placing import place
-
-_lock = threading.Lock()
 
 
 def install() -> None:
@@ -43,16 +40,14 @@ def get_ebs_default_kms_key_id(self: Any) -> ActionResult:
 
 def reset_ebs_default_kms_key_id(self: Any) -> ActionResult:
     """ResetEbsDefaultKmsKeyId: back to the AWS managed key."""
-    with _lock:
-        self.ec2_backend.default_kms_key_id = ""
+    self.ec2_backend.default_kms_key_id = ""
     return ActionResult({"KmsKeyId": _default_key(self.ec2_backend)})
 
 
 def _default_key(backend: Any) -> str:
-    with _lock:
-        if not backend.default_kms_key_id:
-            backend._create_default_encryption_key()
-        return str(backend.default_kms_key_id)
+    if not backend.default_kms_key_id:
+        backend._create_default_encryption_key()
+    return str(backend.default_kms_key_id)
 
 
 def setup_defaults(self: Any) -> None:

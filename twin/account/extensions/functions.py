@@ -20,6 +20,7 @@ from flask import request
 from moto.awslambda.models import LambdaFunction
 
 from twin.account.extensions.placing import place
+from twin.account.turn import let_others
 
 # Reads the event from stdin; the last line it prints is the answer, everything before it the function's log.
 _RUNTIME = """
@@ -78,17 +79,18 @@ def _invoke(self: Any, event: Any = None) -> tuple[str, bool, str]:
     with tempfile.TemporaryDirectory(prefix="function-") as folder:
         code = Path(folder) / "code.zip"
         code.write_bytes(self.code_bytes)
-        argv = [sys.executable, "-c", _RUNTIME, str(code), self.handler]
+        argv, environment = [sys.executable, "-c", _RUNTIME, str(code), self.handler], _environment(self)
         try:
-            done = subprocess.run(
-                argv,
-                input=body,
-                env=_environment(self),
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=self.timeout,
-            )
+            with let_others():
+                done = subprocess.run(
+                    argv,
+                    input=body,
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=self.timeout,
+                )
         except subprocess.TimeoutExpired:
             said = f"Task timed out after {self.timeout:.2f} seconds"
             return json.dumps({"errorMessage": said}), True, said

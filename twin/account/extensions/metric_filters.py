@@ -9,7 +9,6 @@ metrics from log events using filters"); a minute with records of which none mat
 from __future__ import annotations
 
 import json
-import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,9 +21,6 @@ from moto.logs.responses import LogsResponse
 
 from twin.account.extensions.filter_patterns import BadPattern, compiled, matches
 from twin.account.extensions.placing import place
-
-# The list of all filters is replaced as a whole; the server answers many requests at once.
-_lock = threading.Lock()
 
 
 def install() -> None:
@@ -56,19 +52,17 @@ def put_metric_filter(self: Any) -> str:
         "applyOnTransformedLogs": bool(self._get_param("applyOnTransformedLogs")),
         "creationTime": int(unix_time_millis()),
     }
-    with _lock:
-        self.logs_backend.filters.metric_filters = [*_others(self.logs_backend, group, name), stated]
+    self.logs_backend.filters.metric_filters = [*_others(self.logs_backend, group, name), stated]
     return ""
 
 
 def delete_metric_filter(self: Any) -> str:
     """DeleteMetricFilter."""
     group, name = self._get_param("logGroupName"), self._get_param("filterName")
-    with _lock:
-        kept = _others(self.logs_backend, group, name)
-        if len(kept) == len(self.logs_backend.filters.metric_filters):
-            raise ResourceNotFoundException(msg="The specified metric filter does not exist.")
-        self.logs_backend.filters.metric_filters = kept
+    kept = _others(self.logs_backend, group, name)
+    if len(kept) == len(self.logs_backend.filters.metric_filters):
+        raise ResourceNotFoundException(msg="The specified metric filter does not exist.")
+    self.logs_backend.filters.metric_filters = kept
     return ""
 
 

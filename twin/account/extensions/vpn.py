@@ -13,7 +13,6 @@ import itertools
 import json
 import secrets
 import string
-import threading
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -38,7 +37,6 @@ _INSIDE = (
     net for net in ipaddress.ip_network("169.254.0.0/16").subnets(new_prefix=30) if net not in _RESERVED
 )
 _outside = itertools.count(10)
-_lock = threading.Lock()
 # User guide: 8 to 64 characters, alphanumeric, period and underscore, not starting with zero.
 _KEY_START = string.ascii_letters + string.digits[1:]
 _KEY_CHARACTERS = string.ascii_letters + string.digits
@@ -84,8 +82,7 @@ def _keep_options() -> None:
 def _fill(response: Any, connection: Any) -> None:
     wanted = dict(response._get_param("Options", {}) or {})
     given = list(wanted.pop("TunnelOptions", None) or [])
-    with _lock:
-        tunnels = [_tunnel(_answered(given[index]) if index < len(given) else {}) for index in range(2)]
+    tunnels = [_tunnel(_answered(given[index]) if index < len(given) else {}) for index in range(2)]
     connection.options = {
         "EnableAcceleration": False,
         "StaticRoutesOnly": False,
