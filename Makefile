@@ -5,7 +5,7 @@ PART = $(if $(NODES),--nodes '$(NODES)')
 PYTHON := build/venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up preview harden verify drift report evidence ssh test test-vm check down python machine testing help
+.PHONY: demo up preview harden verify drift report evidence ssh test test-kinds test-vm check down python machine testing help
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,8 +43,11 @@ down: python ## remove everything the twin started, also after a crash
 check: python ## lint, types, unit tests: a minute or two
 	@.ci/check
 
-test: python machine testing ## every test but those of test-vm
+test: python machine testing ## every test but those of test-kinds and test-vm
 	@.ci/test
+
+test-kinds: python machine ## every kind of server x level x release through the whole sequence; takes half an hour
+	@$(PYTHON) -m pytest -v -p no:cacheprovider --every-kind tests/e2e/test_kinds.py
 
 test-vm: python machine ## what only a node with a kernel of its own can show, in QEMU; takes the better part of an hour
 	@./bootstrap virtual

@@ -9,6 +9,11 @@ import pytest
 from tests import forked
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--every-kind`: test_kinds.py over every kind, level and release; half an hour instead of minutes."""
+    parser.addoption("--every-kind", action="store_true", help="every kind, level and release")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def programs() -> Iterator[None]:
     """Programs that a test itself hosts are forked; those of `python -m twin` start as users start them."""

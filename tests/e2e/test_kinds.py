@@ -1,7 +1,8 @@
 """Every kind of server and every level, from a blank node to a rolled back one, on Debian 12 and 13.
 
-The nodes of one release go through the sequence together: a check that changes nothing, converge, nothing to
-change, the suite, another value, the suite, a reboot, the suite, a rollback.
+The nodes of one fleet go through the sequence together: a check that changes nothing, converge, nothing to
+change, the suite, another value, the suite, a reboot, the suite, a rollback. `--every-kind`
+(`make test-kinds`) takes every pair of kind and level on both releases through it, otherwise six do.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -19,16 +21,11 @@ import pytest
 from report.model import Status
 from settings.model import Kind, Profile
 from tests.conftest import require_nodes
-from tests.e2e.kinds_region import contract
+from tests.e2e.kinds_region import QUICK, contract, release_of, rest
 from tests.suite_run import harden, judged, play, red
 from twin.machines import collector, fleet
 from twin.machines.scratch import passing
 
-# Every kind, and every level on both releases. What the demo and the mutation tests harden is cis-l2 as well.
-FLEETS = {
-    "bookworm": {"edge": "strict", "app": "cis-l1", "bastion": "cis-l2"},
-    "trixie": {"archive": "strict", "container_host": "cis-l1", "edge": "cis-l2"},
-}
 AT_ONCE = ("-e", json.dumps({"harden_batches": ["100%"]}))
 OTHERWISE = {"ssh_server_max_auth_tries": 3, "local_firewall_log_per_minute": 7, "mounts_tmp_size": "40%"}
 CHANGED = (*AT_ONCE, "-e", json.dumps(OTHERWISE))
@@ -46,8 +43,9 @@ ACCESS, WHOSE = "users,ssh_server,local_firewall", "ssh_server,local_firewall,mo
 
 @dataclass(frozen=True)
 class Fleet:
-    """The nodes of one release; `profiles` is the level of each kind."""
+    """Nodes of one release; `profiles` is the level of each kind."""
 
+    release: str
     machines: fleet.Machines
     profiles: dict[str, str]
     home: Path
@@ -76,27 +74,37 @@ class Fleet:
         return red(report)
 
 
-@pytest.fixture(scope="module", params=FLEETS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test that takes nodes is run over each fleet; those of `rest` only when asked for."""
+    if "nodes" in metafunc.fixturenames:
+        fleets = [*QUICK, *(rest() if metafunc.config.getoption("every_kind") else ())]
+        metafunc.parametrize("nodes", fleets, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Blank nodes of one release, one of each stated kind; the tests below take them on in their order."""
     require_nodes()
-    profiles = FLEETS[request.param]
+    profiles = {**QUICK, **rest()}[request.param]
     with passing(f"kinds-{request.param}") as home:
         machines = fleet.up(contract(request.param, profiles), home=home)
-        yield Fleet(machines, profiles, tmp_path_factory.mktemp(request.param))
+        yield Fleet(release_of(request.param), machines, profiles, tmp_path_factory.mktemp(request.param))
 
 
 def test_between_them_the_fleets_have_every_kind_and_each_has_every_level() -> None:
-    assert {kind for profiles in FLEETS.values() for kind in profiles} == set(Kind)
-    for profiles in FLEETS.values():
+    assert {kind for profiles in QUICK.values() for kind in profiles} == set(Kind)
+    for profiles in QUICK.values():
         assert set(profiles.values()) == set(Profile)
 
 
-def test_a_check_of_blank_nodes_changes_nothing(nodes: Fleet, request: pytest.FixtureRequest) -> None:
-    release = request.node.callspec.params["nodes"]
-    assert all(
-        f"VERSION_CODENAME={release}" in said for said in nodes.everywhere("cat /etc/os-release").values()
-    )
+def test_with_the_rest_every_pair_of_kind_and_level_is_run_once_on_each_release() -> None:
+    run = [(release_of(name), *pair) for name, fleet in {**QUICK, **rest()}.items() for pair in fleet.items()]
+    assert sorted(run) == sorted(product(QUICK, list(Kind), list(Profile)))
+
+
+def test_a_check_of_blank_nodes_changes_nothing(nodes: Fleet) -> None:
+    stated = nodes.everywhere("cat /etc/os-release")
+    assert all(f"VERSION_CODENAME={nodes.release}" in said for said in stated.values())
     before = nodes.everywhere(OWN_FILES)
     assert min(harden(nodes.machines.inventory, *AT_ONCE, "--check").changed.values()) > 0
     assert nodes.everywhere(OWN_FILES) == before
