@@ -20,8 +20,8 @@ QUICK = {
 def rest() -> dict[str, dict[str, str]]:
     """The pairs of kind and level that `QUICK` leaves out, as fleets called `<release>-<level>`.
 
-    A fleet has one node per kind. It is called after the level that `edge`, the first kind, has or would have in it;
-    each further kind has the next level of the list, so that levels are mixed.
+    A fleet has one node per kind. It is called after the level that `edge`, the first kind, has or would
+    have in it; each further kind has the next level of the list, so that levels are mixed.
     """
     levels = list(Profile)
     fleets = {}
