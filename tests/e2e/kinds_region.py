@@ -56,13 +56,23 @@ def contract(fleet: str, profiles: Mapping[str, str]) -> dict[str, Any]:
         **SETTINGS,
         "image": {**SETTINGS["image"], "release": release_of(fleet)},
         "server_roles": roles,
-        "firewall": [_rule(rule, list(roles)) for rule in SETTINGS["firewall"]],
+        "firewall": [
+            _rule(rule, list(roles)) for rule in SETTINGS["firewall"] if "edge" in roles or not _open(rule)
+        ],
+        "data_classes": {
+            name: {**kept, "writers": list(roles), "readers": []}
+            for name, kept in SETTINGS["data_classes"].items()
+        },
     }
     return sketch.region(settings.parse(stated), f"kinds-{fleet}")
 
 
+def _open(rule: Mapping[str, Any]) -> bool:
+    return "internet" in rule["from"]
+
+
 def _rule(rule: Mapping[str, Any], roles: list[str]) -> dict[str, Any]:
     """A rule of the lone node, for all of these roles; what the internet may, it may to `edge` only."""
-    everybody = {"from": ["internet"]} if "internet" in rule["from"] else {}
+    everybody = {"from": ["internet"]} if _open(rule) else {}
     sides = {side: roles if rule[side] == ["edge"] else rule[side] for side in ("from", "to")}
     return {**rule, **sides, **everybody, **({"to": ["edge"]} if everybody else {})}
