@@ -5,7 +5,7 @@ node has its own). Every line is on disk before the thing it names exists, so a 
 nothing unknown:
 
 - a process carries a token in its environment that was written down first; its pid and start time follow;
-- namespaces and interfaces carry the home's prefix `stk-<4 hex>-`, derived from the home's path, so that two
+- namespaces and interfaces carry the home's prefix `stk-<8 hex>-`, derived from the home's path, so that two
   twins on one machine never touch each other's;
 - a node's own processes, whose environment is clean, sit in a control group that carries the prefix as well.
 
@@ -32,6 +32,7 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 TOKEN = "STOCKADE_TWIN"  # noqa: S105  # the name of an environment variable, not a secret
 KINDS = ("path", "mount", "interface", "netns", "cgroup", "lease", "process")
+_BEGUN = 19  # starttime, counted from behind the name (proc_pid_stat(5), field 22)
 
 
 class Noted(Protocol):
@@ -47,8 +48,23 @@ def build() -> Path:
 
 
 def prefix(home: Path) -> str:
-    """The start of every name a home puts on this machine: `stk-<4 hex>`, the same for the same path."""
-    return "stk-" + hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:4]
+    """The start of every name a home puts on this machine: `stk-<8 hex>`, the same for the same path.
+
+    Homes that share it end each other's nodes; four digits are too few for all homes of a run of the tests.
+    """
+    return "stk-" + hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:8]
+
+
+def begun(pid: int) -> float:
+    """When a process began, in seconds since this machine did: a clock that is set does not shift it.
+
+    Raises psutil.NoSuchProcess.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        raise psutil.NoSuchProcess(pid) from None
+    return int(fields[_BEGUN]) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -143,7 +159,7 @@ class Ledger:
             )
         facts: dict[str, Any] = {"token": token, "grace": grace, "pid": process.pid}
         try:
-            facts["start_time"] = psutil.Process(process.pid).create_time()
+            facts["start_time"] = begun(process.pid)
         except psutil.NoSuchProcess:
             return process
         self.record("process", name, **facts)
@@ -156,7 +172,7 @@ class Ledger:
                 continue
             try:
                 process = psutil.Process(entry.facts["pid"])
-                same = abs(process.create_time() - entry.facts["start_time"]) < 0.05
+                same = begun(process.pid) == entry.facts["start_time"]
                 alive = process.status() != psutil.STATUS_ZOMBIE
                 return process if same and alive and token_of(process.pid) == entry.facts["token"] else None
             except psutil.Error:

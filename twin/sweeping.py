@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 
 from fault import Fault
-from twin.ledger import Entry, Ledger, Noted, token_of
+from twin.ledger import Entry, Ledger, Noted, begun, token_of
 
 NETNS = Path("/run/netns")
 Undo = Callable[[Ledger, str], bool]
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds that a killed process may take to be gone: the kernel tears a node's namespaces down first."""
 
 
@@ -66,10 +66,9 @@ def owner_alive(ledger: Ledger) -> bool:
     for entry in ledger.entries():
         if "owner_pid" in entry.facts:
             try:
-                started = psutil.Process(entry.facts["owner_pid"]).create_time()
+                return begun(entry.facts["owner_pid"]) == float(entry.facts["owner_start"])
             except psutil.Error:
                 return False
-            return abs(started - float(entry.facts["owner_start"])) < 0.05
     return False
 
 
@@ -141,8 +140,10 @@ def _owns(entry: Entry, process: psutil.Process) -> bool:
     """Whether the entry is about this very process, not about one of its children (they share the token)."""
     if "pid" not in entry.facts:
         return True  # killed between start and record: the token alone tells
-    started = float(entry.facts["start_time"])
-    return bool(process.pid == entry.facts["pid"] and abs(process.create_time() - started) < 0.05)
+    try:
+        return process.pid == entry.facts["pid"] and begun(process.pid) == float(entry.facts["start_time"])
+    except psutil.Error:
+        return False
 
 
 def _undo_kind(ledger: Ledger, entries: list[Entry], kind: str, undo: Undo) -> Iterator[str]:
@@ -233,15 +234,19 @@ def _remove_path(ledger: Ledger, path: Path) -> bool:
 
 
 def _remove_tree(path: Path) -> None:
-    try:
-        shutil.rmtree(path)
-    except PermissionError:
-        # A hardened node may have made files immutable; they live on in the overlay's upper directory.
-        subprocess.run(["chattr", "-R", "-i", "-a", str(path)], capture_output=True, check=False)
-        shutil.rmtree(path)
-    except OSError:
-        time.sleep(0.2)  # the kernel is still letting go of the node's file system
-        shutil.rmtree(path)
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return shutil.rmtree(path)
+        except PermissionError:
+            if time.monotonic() > deadline:
+                raise
+            # A hardened node may have made files immutable; they live on in the overlay's upper directory.
+            subprocess.run(["chattr", "-R", "-i", "-a", str(path)], capture_output=True, check=False)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)  # the kernel is still letting go of the node's file system
 
 
 def _unique(entries: list[Entry], kind: str) -> list[Entry]:

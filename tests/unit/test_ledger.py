@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from fault import Fault
-from twin.ledger import TOKEN, Ledger, prefix, token_of
+from twin.ledger import TOKEN, Ledger, begun, prefix, token_of
 from twin.sweeping import remains, sweep
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -90,7 +90,7 @@ def test_children_of_a_spawned_process_are_ended_with_it(ledger: Ledger) -> None
 
 
 def test_a_reused_pid_is_nobody_we_know(ledger: Ledger, bystander: subprocess.Popen[bytes]) -> None:
-    started = psutil.Process(bystander.pid).create_time()
+    started = begun(bystander.pid)
     for claimed in (started, started - 5):
         facts = {"token": ledger.token("service"), "pid": bystander.pid, "start_time": claimed, "grace": 0}
         ledger.record("process", "service", **facts)
@@ -170,7 +170,7 @@ def test_a_lease_of_a_home_that_is_gone_keeps_nothing_alive(tmp_path: Path) -> N
 
 def test_names_follow_from_the_home_and_fit_an_interface(tmp_path: Path) -> None:
     assert prefix(tmp_path) == prefix(tmp_path) != prefix(tmp_path / "other")
-    assert len(prefix(tmp_path)) == len("stk-0000")
+    assert len(prefix(tmp_path)) == len("stk-00000000")
 
 
 def _carriers(ledger: Ledger) -> list[int]:

@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 from fault import WRONG_USE, Fault
 from twin import account
 from twin.account.extensions.vpn import pre_shared_key
-from twin.ledger import Ledger
+from twin.ledger import Ledger, begun
 from twin.program.aws import Clients
 
 ACCOUNT, REGION = "444455556666", "ap-south-1"
@@ -67,7 +67,7 @@ def test_the_process_is_in_the_ledger_with_its_start_time(build: Path) -> None:
     assert found is not None
     facts = [entry.facts for entry in Ledger(build / "twin").entries() if entry.kind == "process"]
     assert facts[-1]["pid"] == found.pid
-    assert facts[-1]["start_time"] == pytest.approx(psutil.Process(found.pid).create_time())
+    assert facts[-1]["start_time"] == begun(found.pid)
     assert os.getsid(found.pid) == found.pid  # a session of its own: no terminal takes it down
 
 

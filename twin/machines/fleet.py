@@ -75,6 +75,9 @@ class Machines:
     def reboot(self, node: str) -> None:
         """Ask a node to reboot and wait until it is back. Raises Fault when its boot_id stays the same."""
         before = self.boot_id(node)
+        if not before:
+            rule = "a node that is to reboot answers first"
+            raise Fault(f"{node} does not answer over ssh", rule, self._advice(node), UNREACHABLE)
         self.ssh(node, "sudo systemctl reboot")
         patience = self._node(node).patience
         deadline = time.monotonic() + patience

@@ -53,7 +53,7 @@ class Plan:
 class Node:
     """A node of a home; `start` and `power_cut` are the switch, everything else goes over ssh."""
 
-    patience = 90.0
+    patience = 240.0
     """Seconds until it must answer over ssh; it takes two on an idle machine."""
     watches = True
     """Whether it takes from this machine's inotify instances, not from a kernel's of its own."""
@@ -128,7 +128,7 @@ class Node:
 
     def _end_leftovers(self) -> None:
         """Kill whatever still sits in the node's control group, until it is empty."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while pids := members(self.namespace):
             if time.monotonic() > deadline:
                 problem = f"{self.name}: processes {', '.join(map(str, pids))} do not die"

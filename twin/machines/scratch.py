@@ -12,13 +12,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
 import yaml
 
 import settings
 from settings.calendar import today
 from twin import ledger as books
-from twin.ledger import Ledger
+from twin.ledger import Ledger, begun
 from twin.machines import fleet, sketch
 from twin.machines.nodes import Node
 from twin.machines.wires import OUTSIDE
@@ -229,7 +228,8 @@ def passing(name: str) -> Iterator[Path]:
         for left in directory.iterdir():
             if not owner_alive(Ledger(left)):
                 let_go(left)
-        ledger.record("path", str(ledger.home / "nodes"), owner_pid=os.getpid(), owner_start=_started())
+        owner = os.getpid()
+        ledger.record("path", str(ledger.home / "nodes"), owner_pid=owner, owner_start=begun(owner))
     try:
         yield ledger.home
     finally:
@@ -240,7 +240,3 @@ def let_go(home: Path) -> None:
     """Sweep a passing home and remove it."""
     sweep(Ledger(home))
     shutil.rmtree(home, ignore_errors=True)
-
-
-def _started() -> float:
-    return psutil.Process().create_time()

@@ -123,6 +123,9 @@ def _forget_old_indices(cache: Path) -> None:
 
 def _start_cache(shared: Ledger, port: int) -> int | None:
     """Start the cache on a port; None when it cannot have it."""
+    with socket.socket() as taken:
+        if taken.connect_ex(("127.0.0.1", port)) == 0:
+            return None  # somebody else's program would answer for the cache
     settings = {
         "CacheDir": shared.home / "cache",
         "LogDir": shared.home / "log",
@@ -150,7 +153,7 @@ def _start_cache(shared: Ledger, port: int) -> int | None:
     (shared.home / "port").write_text(str(port))
     command = [str(CACHE_PROGRAM), "-c", str(shared.home / "conf")]
     process = shared.spawn("package cache", command, log=shared.home / "log" / "console")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -91,7 +91,7 @@ Host *
     PasswordAuthentication no
     KbdInteractiveAuthentication no
     LogLevel ERROR
-    ConnectTimeout 10
+    ConnectTimeout 30
     ServerAliveInterval 5
     ServerAliveCountMax 3
     ProxyCommand nsenter --net=/run/netns/{namespace} nc %h %p

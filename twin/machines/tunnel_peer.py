@@ -30,7 +30,7 @@ PACKAGES = [
 PLUGINS = (
     "random nonce aes sha1 sha2 md5 hmac kdf gcm openssl kernel-libipsec kernel-netlink socket-default vici"
 )
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 
 class Peer:

@@ -52,8 +52,8 @@ class Clients:
             config=Config(
                 retries={"total_max_attempts": 1},
                 max_pool_connections=64,
-                connect_timeout=5,
-                read_timeout=60,
+                connect_timeout=60,
+                read_timeout=300,
                 s3={"addressing_style": "path"},
                 proxies={},
             ),
