@@ -17,6 +17,8 @@ try:
 except ImportError:  # works over plain ssh as well, only slower
     Connection = None
 
+ASKED = "_mitogen.smuggled.reset_connection"
+"""What mitogen is told of a task `meta: reset_connection`, once per reset (ansible_mitogen/strategy.py)."""
 FLAGS = frozenset(("-H", "-S", "-n"))
 """What Ansible says to sudo by default; other flags are for mitogen to read."""
 
@@ -60,7 +62,10 @@ def connect_in_one() -> None:
 
     def reset(self: Any) -> None:
         """End both ways: which one a process that is gone has taken is not known here."""
+        asked = self._play_context.vars.get(ASKED)
         plain_reset(self)
+        if asked is not None:
+            self._play_context.vars[ASKED] = asked
         self.stockade_resets = True
         try:
             plain_reset(self)

@@ -6,6 +6,7 @@ import copy
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -65,6 +66,7 @@ class Node:
     def __init__(self, says: dict[int, Exception]) -> None:
         self.says, self.tried = says, list[int]()
         self.ended: list[list[dict[str, Any]]] = []
+        self._play_context = SimpleNamespace(vars=dict[str, Any]())
         self.context: str | None = None
         self.login_context: str | None = None
 
@@ -72,6 +74,7 @@ class Node:
         return "node", stack()
 
     def reset(self) -> None:
+        self.told = self._play_context.vars.pop("_mitogen.smuggled.reset_connection", None)
         self.ended.append(self._build_stack()[1][:-1])  # as mitogen's does when it becomes somebody
 
     def _connect_stack(self, stack: list[dict[str, Any]]) -> None:
@@ -116,6 +119,11 @@ def test_a_reset_ends_the_short_way_and_mitogens_own(one_hop: Any, monkeypatch: 
     monkeypatch.setattr(one_hop, "Connection", Plain)
     one_hop.connect_in_one()
     node = Plain({})
+    node._play_context.vars["_mitogen.smuggled.reset_connection"] = "the task"
     node.reset()
+    assert node.told == "the task", (
+        "the second one is a reset without its task, which mitogen does not survive"
+    )
+    assert node._play_context.vars == {}
     assert node.ended == [stack()[:1], one_hop.joined(stack())]
     assert node._build_stack()[1] == stack()
