@@ -9,11 +9,13 @@ from twin.machines import Lone
 PORT, NOBODY = 8091, 8092  # nothing listens on the second one
 SERVER = """
 import http.server, time
-seen = []
+seen, log = [], "LOG"
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         word = self.path.strip("/")
         seen.append(word)
+        if log:
+            print("asked for", word, file=open(log, "a"))
         if word == "hangs":
             time.sleep(600)
         if word == "drips":
@@ -27,9 +29,9 @@ http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
 """
 
 
-def serve_health(node: Lone) -> None:
-    """Start it, and wait until it listens."""
-    text = base64.b64encode(SERVER.replace("PORT", str(PORT)).encode()).decode()
+def serve_health(node: Lone, log: str = "") -> None:
+    """Start it, and wait until it listens. It appends what it is asked for to `log`, a path on the node."""
+    text = base64.b64encode(SERVER.replace("PORT", str(PORT)).replace("LOG", log).encode()).decode()
     done = node.sudo(
         f"echo {text} | base64 -d > /run/health.py;"
         " systemd-run --collect --unit=health python3 /run/health.py;"

@@ -8,6 +8,7 @@ import shlex
 import pytest
 
 from tests.conftest import require_nodes
+from tests.roles.health_server import address, serve_health
 from tests.roles.patch_fleet import (
     CLOSED_NOW,
     FIRST_CVE,
@@ -58,9 +59,17 @@ def test_outside_of_the_window_nothing_is_touched(fleet):
 def test_a_forced_run_patches_one_after_the_other_and_leaves_evidence(fleet):
     hooks = {
         "snapshot": [{"command": f"{HOOKED} && dpkg-query -W stk-lock >> /srv/stk/hooks", "seconds": 5}],
-        "drain": [{"command": f"echo $STOCKADE_NODE >> {fleet.work}/drained", "where": "controller"}],
-        "health": [{"command": HOOKED, "tries": 2}],
+        "drain": [
+            {"command": f"echo $STOCKADE_NODE >> {fleet.work}/drained", "where": "controller"},
+            {"url": address("204"), "status": 204},
+        ],
+        "health": [
+            {"command": f"{HOOKED} && dpkg-query -W stk-lock >> /srv/stk/hooks", "tries": 2},
+            {"url": address("comes"), "tries": 4, "pause": 0},
+        ],
     }
+    for node in (fleet.canary, fleet.second):
+        serve_health(node, "/srv/stk/hooks")
     force = "CVE-2026-0001 is being used"
     played = fleet.play(
         "patch",
@@ -73,8 +82,9 @@ def test_a_forced_run_patches_one_after_the_other_and_leaves_evidence(fleet):
     assert (fleet.work / "drained").read_text().split() == ["canary", "second"]
     for name, node in (("canary", fleet.canary), ("second", fleet.second)):
         assert versions(node) == {"stk-lock": "1.1", "stk-held": "1.0"}
-        said = node.sudo("cat /srv/stk/hooks").stdout.split("\n")
-        assert said[:3] == [f"snapshot {name}", "stk-lock\t1.0", f"health {name}"]
+        said = node.sudo("cat /srv/stk/hooks").stdout.splitlines()
+        before, after = [f"snapshot {name}", "stk-lock\t1.0"], [f"health {name}", "stk-lock\t1.1"]
+        assert said == [*before, "asked for 204", *after, *["asked for comes"] * 3]
         record = played.evidence[name]
         (change,) = record["packages"]
         assert change == {
