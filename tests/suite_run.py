@@ -15,6 +15,7 @@ from tests import forked
 from twin.play import ansible_environment
 
 ROOT = Path(__file__).resolve().parents[1]
+PATIENT = ("--patience", "4", "--node-seconds", "1200")  # tests share the machine with each other's nodes
 HARDEN = "playbooks/harden.yml"
 
 
@@ -72,7 +73,7 @@ def suite(
     if contract is not None:
         (home / "region.json").write_text(json.dumps(contract))
         words += ["--region", str(home / "region.json")]
-    words += ["--results", str(results), "--inventory", str(inventory), *arguments]
+    words += ["--results", str(results), "--inventory", str(inventory), *PATIENT, *arguments]
     variables = environment() if today else environment("STOCKADE_TODAY")
     done = forked.python("pytest", *words, cwd=ROOT, env=variables, timeout=timeout)
     assert results.exists(), done.stdout + done.stderr

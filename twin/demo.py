@@ -111,6 +111,8 @@ def _run_suites(stack: str, results: Path, remark: str | None) -> int:
         "--results",
         str(results),
     ]
+    # All nodes share this machine, with whatever else it does.
+    options += ["--patience", "4", "--node-seconds", "1200"]
     options += ["--remark", remark] if remark else ["--inventory", str(home / "inventory.yml"), *_part(stack)]
     log = ledger.build() / "log" / "verify.log"
     code = _python("pytest", *suites, *options, log=log, check=False)

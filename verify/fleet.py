@@ -9,7 +9,7 @@ import fnmatch
 import json
 import shlex
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from fault import Fault
 from verify.channel import BOOTSTRAP
 
 SCHEMA = "stockade/region/1"
-_SSH = ("ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=5")
+CONNECT_SECONDS = 10  # ssh's own limit, until the node has said who it is
+_CONNECT = "ConnectTimeout={}".format
+_SSH = ("ssh", "-T", "-o", "BatchMode=yes", "-o", _CONNECT(CONNECT_SECONDS), "-o", "ServerAliveInterval=5")
 _SSH_QUIET = ("-o", "ServerAliveCountMax=3", "-o", "LogLevel=ERROR")
 # A connection of its own: as somebody's master, its end would take other people's sessions along.
 _SSH_ALONE = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
@@ -151,3 +153,9 @@ def channel_argv(variables: dict[str, Any]) -> list[str]:
         if variables.get(key):
             argv += [option, str(variables[key])]
     return [*argv, _address(variables), shlex.join(remote)]
+
+
+def patiently(argv: Iterable[str], patience: int) -> list[str]:
+    """The same argv, in which ssh waits `patience` times as long for a node's first word."""
+    plain, patient = _CONNECT(CONNECT_SECONDS), _CONNECT(CONNECT_SECONDS * patience)
+    return [patient if word == plain else word for word in argv]

@@ -16,7 +16,7 @@ from verify.announcing import Announcements, interests, is_plain, slim, times_of
 from verify.backend import open_host
 from verify.channel import Channel, ChannelFault
 from verify.evidence import Recorder
-from verify.fleet import Fleet
+from verify.fleet import Fleet, patiently
 from verify.judgement import Judgement
 from verify.outcome import claimed, subject_of
 from verify.progress import Progress
@@ -41,7 +41,8 @@ class Reach:
             who = self._fleet.expected_by
             raise ChannelFault(f"{name} is expected by {who} and missing in the inventory")
         if name not in self._hosts:
-            channel = Channel(self._fleet.argv[name], patience=self._patience)
+            argv = patiently(self._fleet.argv[name], self._patience)
+            channel = Channel(argv, patience=self._patience)
             self._channels[name] = channel
             self._hosts[name] = open_host(name, channel, self.recorder)
         return self._hosts[name]

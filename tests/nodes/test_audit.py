@@ -75,13 +75,14 @@ def test_a_sudo_call_is_recorded_on_disk(host):
     """A real call with a mark of its own, from a terminal as sudo asks; looked for on disk, not in memory."""
     mark = f"stockade-verify-{uuid.uuid4()}"
     called = host.run(
-        f"timeout --kill-after=5 20 script -qec 'sudo --non-interactive /usr/bin/test {mark}' /dev/null"
+        f"timeout --kill-after=5 60 script -qec 'sudo --non-interactive /usr/bin/test {mark}' /dev/null",
+        seconds=90,
     )
-    # One call among thousands did not end in 30 s, for a reason not found. What counts here is the record,
-    # which sudo makes before it runs the command; whether the terminal's session ends is no matter here.
+    # sudo waits while nobody takes what it logs, e.g. while journald waits for a busy disk. What counts here
+    # is the record, made before the command is run; whether the terminal's session ends is no matter.
     assert called.rc in (0, TIMED_OUT, TIMED_OUT_AND_KILLED), called.stdout
     found = host.run(
-        "journalctl --sync; journalctl --directory /var/log/journal --identifier sudo --since=-2min -o cat"
+        "journalctl --sync; journalctl --directory /var/log/journal --identifier sudo --since=-5min -o cat"
     )
     lines = [line for line in found.stdout.splitlines() if mark in line]
     assert lines, f"no record of {mark} under /var/log/journal"

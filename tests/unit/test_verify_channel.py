@@ -14,7 +14,13 @@ from verify import agent
 from verify.account import Account
 from verify.channel import BOOTSTRAP, Channel, ChannelFault, CommandFault
 from verify.evidence import LIMIT, Recorder, redact
-from verify.fleet import channel_argv
+from verify.fleet import channel_argv, patiently
+
+
+@pytest.fixture(autouse=True)
+def _long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent keeps a command's limit by itself; how soon it says so tells how busy the machine is."""
+    monkeypatch.setattr("verify.channel.PATIENCE", 60)
 
 
 @pytest.fixture
@@ -33,7 +39,7 @@ def test_a_hundred_commands_share_one_process(channel: Channel) -> None:
     started = time.monotonic()
     parents = {channel.run("echo $PPID").stdout for _ in range(100)}
     assert len(parents) == 1
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
 
 
 @pytest.mark.parametrize(
@@ -108,13 +114,14 @@ def test_the_agent_leaves_no_dead_process_behind(channel: Channel) -> None:
         channel.run("id -u")
         with pytest.raises(CommandFault):
             channel.run("sleep 86.5", seconds=1)
-    time.sleep(0.2)
-    channel.run("id -u")
-    assert b"Z" not in channel.run("ps -o stat= --ppid $PPID").stdout
+    end = time.monotonic() + 30  # a process that was killed is there until it gets the processor once more
+    while b"Z" in channel.run("ps -o stat= --ppid $PPID").stdout:
+        assert time.monotonic() < end, "nobody waits for those that were killed"
+        time.sleep(0.1)
 
 
 def test_a_command_that_closes_its_output_is_waited_for(channel: Channel) -> None:
-    assert channel.run("exec >&- 2>&-; sleep 0.3; exit 5").rc == 5
+    assert channel.run("exec >&- 2>&-; sleep 0.3; exit 5", seconds=60).rc == 5
     with pytest.raises(CommandFault, match="took longer than 1 s"):
         channel.run("exec >&- 2>&-; sleep 86.5", seconds=1)
 
@@ -128,22 +135,33 @@ def test_a_script_that_names_no_interpreter_is_the_shells(channel: Channel, tmp_
 
 def test_the_language_of_the_node_is_c(channel: Channel) -> None:
     assert channel.run("ls /nowhere").stderr.endswith(b"No such file or directory\n")
+    assert channel.run('echo "$LC_ALL"').stdout == b"C\n", "also where no other language is installed"
 
 
 def test_a_command_that_takes_too_long_is_ended_with_its_children(channel: Channel) -> None:
     with pytest.raises(CommandFault, match="took longer than 1 s"):
         channel.run("sleep 77.125 & sleep 77.125", seconds=1)
-    assert channel.run("pgrep -fc '[s]leep 77.125'").stdout.strip() == b"0"
+    gone = "for i in $(seq 300); do pgrep -f '[s]leep 77.125' >/dev/null || exit 0; sleep 0.1; done; exit 1"
+    assert channel.run(gone, seconds=60).rc == 0
 
 
 def test_a_slow_node_gets_the_time_that_it_was_given() -> None:
-    slow = Channel([sys.executable, "-I", "-u", "-c", BOOTSTRAP], patience=3)
+    slow, less = (Channel([sys.executable, "-I", "-u", "-c", BOOTSTRAP], patience=n) for n in (60, 2))
     try:
         assert slow.run("sleep 1.5", seconds=1).rc == 0
-        with pytest.raises(CommandFault, match="took longer than 3 s"):
-            slow.run("sleep 9", seconds=1)
+        with pytest.raises(CommandFault, match="took longer than 2 s"):
+            less.run("sleep 86.5", seconds=1)
     finally:
         slow.close()
+        less.close()
+
+
+def test_a_slow_node_gets_it_for_its_first_word_too() -> None:
+    argv = channel_argv({"ansible_host": "10.0.0.1", "inventory_hostname": "edge-a-1"})
+    patient = patiently(argv, 4)
+    assert "ConnectTimeout=40" in patient
+    assert [word for word in patient if word not in argv] == ["ConnectTimeout=40"]
+    assert patiently(argv, 1) == argv
 
 
 def test_an_answer_of_a_hundred_megabytes_is_refused_and_the_channel_goes_on(channel: Channel) -> None:
@@ -154,8 +172,9 @@ def test_an_answer_of_a_hundred_megabytes_is_refused_and_the_channel_goes_on(cha
 
 def test_a_daemon_that_keeps_the_output_open_does_not_hold_the_answer(channel: Channel) -> None:
     started = time.monotonic()
-    assert channel.run("sleep 8 & echo done").stdout == b"done\n"
-    assert time.monotonic() - started < 5
+    assert channel.run("sleep 86.25 & echo done; echo $! >&2", seconds=60).stdout == b"done\n"
+    assert time.monotonic() - started < 60
+    channel.run("pkill -f '[s]leep 86.25'")
 
 
 def test_an_answer_out_of_turn_ends_the_channel() -> None:

@@ -26,6 +26,7 @@ HEAD = (
     "def say(b):\n w.write(b);w.flush()\n"
     "def head(out,err,status=0,flag=0):\n return struct.pack('>4siBII',m,status,flag,out,err)\n"
 )
+LATE, LONG = "did not answer in time", 60  # so long is nothing waited for, however busy the machine is
 LIES = {
     "more is announced than ever comes": ("ask();say(head(5,0)+b'ab');r.read(1)", "did not answer in time"),
     "less is announced than comes": ("ask();say(head(2,0)+b'abcdef');ask()", "said more than it was asked"),
@@ -63,8 +64,8 @@ def test_a_lying_channel_ends_with_one_sentence_in_time(lie: str) -> None:
     started = time.monotonic()
     with pytest.raises(ChannelFault, match=said):
         for _ in range(3):
-            channel.run("true", seconds=1)
-    assert time.monotonic() - started < 6
+            channel.run("true", seconds=1 if said == LATE else LONG)
+    assert time.monotonic() - started < LONG
     assert channel.fault and "\n" not in channel.fault
     with pytest.raises(ChannelFault):
         channel.run("true")
@@ -82,13 +83,18 @@ def test_a_lying_channel_ends_with_one_sentence_in_time(lie: str) -> None:
     ],
 )
 def test_what_comes_before_the_agent_is_noise_or_the_end(before: str, said: str | None) -> None:
-    channel = Channel([sys.executable, "-I", "-u", "-c", before + BOOTSTRAP], connect_seconds=2)
+    patience = 2 if said and "in time" in said else LONG
+    channel = Channel([sys.executable, "-I", "-u", "-c", before + BOOTSTRAP], connect_seconds=patience)
     if said is None:
-        assert channel.run("echo caf\u00e9; ls /nowhere", seconds=5).stdout == "caf\u00e9\n".encode()
+        assert channel.run("echo caf\u00e9; ls /nowhere", seconds=LONG).stdout == "caf\u00e9\n".encode()
         channel.close()
         return
     with pytest.raises(ChannelFault, match=said):
         channel.open()
+
+
+# A process that was killed is there until it gets the processor once more.
+GONE = "for i in $(seq 300); do pgrep -f '[s]leep 86.75' >/dev/null || exit 0; sleep 0.1; done; exit 1"
 
 
 @pytest.mark.parametrize(
@@ -101,11 +107,14 @@ def test_what_comes_before_the_agent_is_noise_or_the_end(before: str, said: str 
         ("cat /dev/urandom >&2", "answered more than"),
     ],
 )
-def test_a_command_that_never_ends_is_ended_and_the_next_one_runs(command: str, answer: str) -> None:
+def test_a_command_that_never_ends_is_ended_and_the_next_one_runs(
+    monkeypatch: pytest.MonkeyPatch, command: str, answer: str
+) -> None:
+    monkeypatch.setattr("verify.channel.PATIENCE", LONG)  # the agent keeps the limit, and may take its time
     channel = Channel([sys.executable, "-I", "-u", "-c", BOOTSTRAP])
     with pytest.raises(CommandFault, match=answer):
-        channel.run(command, seconds=1)
-    assert channel.run("pgrep -fc '[s]leep 86.75'").stdout.strip() == b"0"
+        channel.run(command, seconds=1 if "took" in answer else LONG)
+    assert channel.run(GONE, seconds=LONG).rc == 0, "a process was killed and is still there"
     channel.close()
 
 
@@ -247,7 +256,7 @@ COLLECTOR = os.getpid()
 def pytest_runtest_logreport(report):
     if os.getpid() == COLLECTOR:
         with open("heard", "a") as file:
-            print(report.nodeid, report.when, report.outcome, report.duration > 0.2, report.location[0],
+            print(report.nodeid, report.when, report.outcome, report.duration > 0.9, report.location[0],
                   sorted(report.user_properties), file=file)
 """
 
@@ -255,7 +264,7 @@ def pytest_runtest_logreport(report):
 def test_pytest_hears_of_every_test_and_how_long_it_took(bench: Bench) -> None:
     """Plain reports cross the pipe as three numbers and are whole again for whoever listens."""
     bench.pytester.path.joinpath("heard_by.py").write_text(HEARD)
-    tests = GOOD.replace("host):", "host):\n        import time; time.sleep(0.25)")
+    tests = GOOD.replace("host):", "host):\n        import time; time.sleep(1)")
     tests += """
     @pytest.mark.control("STK-SSH-001")
     def test_noted(host, record_property):
