@@ -151,6 +151,16 @@ def test_a_control_that_no_test_claims_turns_the_run_red(bench: Bench) -> None:
     assert "STK-KRN-001 yielded no result on edge-a-1" in bench.faults()
 
 
+def test_a_control_of_the_region_without_a_result_turns_the_run_red(bench: Bench) -> None:
+    """Another control of the region was judged: this one was forgotten."""
+    bench.controls["STK-ACC-001"] = bench.controls["STK-ACC-002"] = ["account"]
+    assert (
+        bench.run(GOOD + '\n    @pytest.mark.control("STK-ACC-001")\n    def test_r():\n        pass\n').ret
+        == 1
+    )
+    assert "STK-ACC-002 yielded no result: " in bench.faults()
+
+
 def test_a_misspelt_server_role_turns_the_run_red(bench: Bench) -> None:
     bench.controls["STK-SSH-001"] = ["edge"]
     tests = GOOD + '\n    @pytest.mark.control("STK-SSH-001")\n    @pytest.mark.server_roles("egde")\n'

@@ -174,6 +174,18 @@ def test_workers_of_xdist_give_the_same_results(bench: Bench) -> None:
     assert shown[0] == shown[1] == shown[2]
 
 
+@pytest.mark.parametrize(
+    "options", [("-n", "2"), ("-n", "1", "--dist", "load"), ("--tx", "2*popen", "--dist", "each")]
+)
+def test_no_way_to_spread_a_run_hides_that_a_control_has_no_result(
+    bench: Bench, options: tuple[str, ...]
+) -> None:
+    bench.controls["STK-SSH-002"] = ["nodes"]
+    assert bench.run(GOOD, *options, fork=True).ret == 1
+    assert bench.faults() == "STK-SSH-002 yielded no result on edge-a-1, app-a-1: A state that holds"
+    assert len(bench.statuses()) == 2
+
+
 def test_marks_and_words_select_and_say_so(bench: Bench) -> None:
     tests = GOOD + "\n    @pytest.mark.control('STK-SSH-001')\n    @pytest.mark.server_roles('edge')\n"
     tests += "    def test_edge(host):\n        pass\n"

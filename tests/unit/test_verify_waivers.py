@@ -11,7 +11,9 @@ import yaml
 from controls import Control
 from controls.waivers import WaiverFile, load_waivers
 from fault import Fault
-from tests.unit import verify_bench
+from report.__main__ import write_all
+from report.files import FILES
+from tests.unit import report_sample, verify_bench
 from tests.unit.verify_bench import Bench
 from verify.__main__ import waivers as command_waivers
 
@@ -80,6 +82,44 @@ def test_an_incomplete_or_too_broad_waiver_is_refused(
     known: dict[str, Control] = {"STK-SSH-001": Control.model_construct(id="STK-SSH-001")}
     with pytest.raises(Fault, match=said):
         load_waivers(tmp_path, known)
+
+
+@pytest.mark.parametrize("part", [part for part in WAIVER if part != "id"])
+def test_every_part_of_a_waiver_is_asked_for(part: str) -> None:
+    """Left out, empty, or beside a word that nobody knows: an acceptance with a hole is none."""
+    rest = {key: value for key, value in WAIVER.items() if key != part}
+    assert WaiverFile.model_validate({**rest, part: WAIVER[part]}).model_dump()[part]
+    for wrong in (rest, {**rest, part: ""}, {**WAIVER, f"{part}s": "x"}):
+        with pytest.raises(ValueError, match=part):
+            WaiverFile.model_validate(wrong)
+
+
+def test_a_waiver_speaks_of_one_control_only(bench: Bench) -> None:
+    bench.controls["STK-SSH-002"] = ["nodes"]
+    bench.waivers = [WAIVER]
+    bench.run(BAD + BAD.replace("STK-SSH-001", "STK-SSH-002").replace("test_bad", "test_other"))
+    found = {r["control"]: r["status"] for r in bench.results["results"] if r["subject"] == "edge-a-1"}
+    assert found == {"STK-SSH-001": "waived", "STK-SSH-002": "fail"}
+
+
+def test_what_could_not_be_judged_is_never_waived(bench: Bench) -> None:
+    """A waiver accepts a failure that somebody looked at, never that nobody could look."""
+    bench.hosts["edge-a-1"] = {"left_out": True}
+    bench.waivers = [WAIVER]
+    assert bench.run(BAD).ret == 3
+    assert bench.statuses("edge-a-1") == ["error"]
+
+
+def test_every_report_shows_a_waiver_with_who_accepted_it_until_when(tmp_path: Path) -> None:
+    report = report_sample.report(node_controls=3, region_controls=2)
+    waiver = report_sample.waiver()
+    write_all(report, tmp_path)
+    for name in FILES:
+        if name != "region.svg":  # a picture of the region
+            text = (tmp_path / name).read_text(encoding="utf-8")
+            until = "40 days" if name == "summary.html" else f"{waiver.expires:%Y-%m-%d}"
+            missing = [word for word in (waiver.id, waiver.owner, until) if word not in text]
+            assert not missing, f"{name}: {missing}"
 
 
 def test_a_waiver_that_ends_soon_is_remarked(bench: Bench) -> None:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 import verify.plugin  # noqa: F401 - loaded before pytester remembers what is loaded: each run would import it again
+from controls.model import AREAS
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = """
@@ -87,9 +88,10 @@ class Bench:
         (home / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
 
     def _write_catalogue(self, home: Path) -> None:
-        folder = home / "controls" / "catalogue" / "node"
-        folder.mkdir(parents=True, exist_ok=True)
         for name, applies in self.controls.items():
+            area = "node" if name.split("-")[1] in AREAS["node"] else "region"
+            folder = home / "controls" / "catalogue" / area
+            folder.mkdir(parents=True, exist_ok=True)
             text = {"id": name, "title": "A state that holds", "why": "Otherwise something goes very wrong."}
             rest = {
                 "severity": "low",
