@@ -38,6 +38,10 @@ index_refreshed: {description: Whether the package index was fetched., type: boo
 """
 
 import os
+import shlex
+import signal
+import subprocess
+import tempfile
 import time
 
 from ansible.module_utils.basic import AnsibleModule
@@ -47,6 +51,7 @@ STAMP = "/var/lib/apt/periodic/update-success-stamp"
 LISTS = "/var/lib/apt/lists"
 ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "NEEDRESTART_SUSPEND": "1"}
 ATTEMPTS = 2  # that only warn; a last one after them says why it failed
+CUT_OFF = 124
 
 
 def states(text: str) -> dict[str, str]:
@@ -64,23 +69,75 @@ def index_is_old(minutes: int, now: float) -> bool:
         return True
 
 
+def _fail(module: AnsibleModule, said: str, what: str, code: int) -> None:
+    tail = " | ".join(said.strip().splitlines()[-4:])
+    module.fail_json(msg=f"{what} failed: {tail}; check the package proxy and the sources", rc=code)
+
+
 def _run(module: AnsibleModule, command: list[str], what: str) -> None:
     code, out, err = module.run_command(command, environ_update=ENVIRONMENT)
     if code != 0:
-        tail = " | ".join((err.strip() or out.strip()).splitlines()[-4:])
-        module.fail_json(msg=f"{what} failed: {tail}; check the package proxy and the sources", rc=code)
+        _fail(module, err.strip() or out, what, code)
 
 
 def _fetch(module: AnsibleModule, command: list[str], what: str) -> None:
-    """Run what only fetches, bounded and more than once: a proxy may fall silent and apt would wait."""
-    limit = str(module.params["fetch_seconds"])
-    for attempt in range(ATTEMPTS):
-        bounded = ["timeout", "--kill-after=10", limit, *command]
-        code = module.run_command(bounded, environ_update=ENVIRONMENT)[0]
+    """Run apt, bounded and more than once as long as it fetches: a proxy may fall silent and apt would wait.
+
+    One apt fetches and installs, since reading what there is costs a node a second of a processor each time.
+    An installation is never cut off nor begun anew: it begins with a folder that only one can make, apt
+    (which gives up without it) or whoever's patience has come to an end.
+    """
+    for left in reversed(range(ATTEMPTS + 1)):
+        with tempfile.TemporaryDirectory(dir=module.tmpdir) as room:
+            begun = os.path.join(room, "begun")
+            hook = f"DPkg::Pre-Invoke::=mkdir {shlex.quote(begun)}"
+            code, said = _bounded([*command, "-o", hook], begun, module.params["fetch_seconds"])
+            installing = os.path.isdir(begun) and code != CUT_OFF
         if code == 0:
             return
-        module.warn(f"{what}: attempt {attempt + 1} of {ATTEMPTS} ended with {code}")
-    _run(module, ["timeout", "--kill-after=10", limit, *command], what)
+        if installing or not left:
+            _fail(module, said, what, code)
+        module.warn(f"{what}: attempt {ATTEMPTS + 1 - left} of {ATTEMPTS + 1} ended with {code}")
+
+
+def _bounded(command: list[str], begun: str, seconds: float) -> tuple[int, str]:
+    """(code, output) of a command that is ended after so many seconds unless it has made the folder."""
+    # A file, not a pipe: should we be ended, the installation goes on and may say what it has to say.
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **ENVIRONMENT},
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code = _end(process) if _claimed(begun) else process.wait()
+        output.seek(0)
+        return code, output.read().decode(errors="replace")
+
+
+def _claimed(begun: str) -> bool:
+    """Whether nobody had made the folder before us."""
+    try:
+        os.mkdir(begun)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    """End a command with all its helpers; `timeout`'s code for it."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return CUT_OFF
 
 
 def _refresh_index(module: AnsibleModule, options: list[str]) -> None:
@@ -136,8 +193,7 @@ def main() -> None:
             *missing,
             *removals,
         ]
-        _fetch(module, [*command, "--download-only"], "fetching packages")
-        _run(module, command, f"bringing {', '.join([*missing, *removals])} to the declared state")
+        _fetch(module, command, f"bringing {', '.join([*missing, *removals])} to the declared state")
     left = [package for package in purged if now[package] != "installed"]
     if left:  # removed earlier, configuration still there: no transaction of apt reaches those
         _run(module, ["dpkg", "--purge", *left], f"purging the configuration of {', '.join(left)}")

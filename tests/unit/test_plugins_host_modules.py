@@ -163,37 +163,71 @@ def test_an_index_is_old_without_lists_without_stamp_or_after_its_time(
     assert package_set.index_is_old(60, now) is old
 
 
-class Answers:
-    """Stands in for AnsibleModule: commands end as told, one after the other."""
+class Patience:
+    """Stands in for AnsibleModule: a fifth of a second for each attempt to fetch."""
 
-    def __init__(self, *codes):
-        self.codes = list(codes)
-        self.params = {"fetch_seconds": 7}
+    def __init__(self, folder):
+        self.params = {"fetch_seconds": 0.2}
+        self.tmpdir = str(folder)
         self.warnings: list[str] = []
-        self.commands: list[list[str]] = []
-        self.failure: dict[str, object] = {}
-
-    def run_command(self, command, **_):
-        self.commands.append(command)
-        return self.codes.pop(0), "", "it said nothing"
 
     def warn(self, text):
         self.warnings.append(text)
 
     def fail_json(self, **facts):
-        self.failure = facts
+        raise SystemExit(json.dumps(facts))
 
 
-def test_a_fetch_that_hangs_is_cut_off_and_tried_again():
-    module = Answers(124, 0)
-    package_set._fetch(module, ["apt-get", "update"], "fetching the package index")
-    assert [command[:3] for command in module.commands] == [["timeout", "--kill-after=10", "7"]] * 2
-    assert not module.failure
-    assert "attempt 1" in module.warnings[0]
+# Stands in for apt: `fetch` and `install` are shell, and between them is what apt does before dpkg begins.
+APT = """
+echo called >> {home}/calls
+{fetch}
+hook=${{1#DPkg::Pre-Invoke::=}}
+sh -c "$hook" || {{ echo 'E: Problem executing scripts'; exit 100; }}
+echo began >> {home}/began
+{install}
+"""
 
 
-def test_a_fetch_that_never_works_fails_with_what_it_said():
-    module = Answers(124, 124, 124)
-    package_set._fetch(module, ["apt-get", "update"], "fetching the package index")
-    assert module.failure["rc"] == 124
-    assert "it said nothing" in str(module.failure["msg"])
+def _fetch(home, fetch=":", install=":"):
+    """(module, calls, begun installations, failure) of a fetch by such an apt."""
+    module, failure = Patience(home), {}
+    script = APT.format(home=home, fetch=fetch, install=install)
+    try:
+        package_set._fetch(module, ["sh", "-c", script], "bringing chrony")
+    except SystemExit as ended:
+        failure = json.loads(str(ended))
+    calls, begun = (home / name for name in ("calls", "began"))
+    count = [len(p.read_text().splitlines()) if p.exists() else 0 for p in (calls, begun)]
+    return module, *count, failure
+
+
+def test_a_fetch_that_hangs_is_cut_off_and_tried_again(tmp_path):
+    late = f"test $(wc -l < {tmp_path}/calls) = 2 || sleep 60"
+    module, calls, begun, failure = _fetch(tmp_path, fetch=late)
+    assert (calls, begun, failure) == (2, 1, {})
+    assert "attempt 1 of 3 ended with 124" in module.warnings[0]
+
+
+def test_a_fetch_that_never_works_fails_with_what_it_said(tmp_path):
+    _, calls, begun, failure = _fetch(tmp_path, fetch="echo no such package; exit 100")
+    assert (calls, begun, failure["rc"]) == (3, 0, 100)
+    assert "bringing chrony failed: no such package" in failure["msg"]
+
+
+def test_an_installation_that_has_begun_is_waited_for(tmp_path):
+    module, calls, begun, failure = _fetch(tmp_path, install="sleep 0.6; echo whole")
+    assert (calls, begun, failure, module.warnings) == (1, 1, {}, [])
+
+
+def test_an_installation_that_fails_is_not_begun_again(tmp_path):
+    module, calls, begun, failure = _fetch(tmp_path, install="echo a script failed; exit 100")
+    assert (calls, begun, module.warnings) == (1, 1, [])
+    assert "a script failed" in failure["msg"]
+
+
+def test_no_installation_begins_once_patience_has_ended(tmp_path):
+    """An apt that is told to end in the very moment before it installs does not install."""
+    module, calls, begun, failure = _fetch(tmp_path, fetch="trap '' TERM; sleep 0.5; trap - TERM")
+    assert (calls, begun, failure["rc"]) == (3, 0, 124)
+    assert len(module.warnings) == 2

@@ -392,3 +392,34 @@ def test_what_is_pending_or_half_way_is_never_remembered_as_idle(quiet_node, mon
     (quiet_node[0] / "status").write_text("another")
     monkeypatch.setattr(packages, "pending", lambda *_: ["one"])
     assert [idle.idle(STATED) for _ in range(2)] == [False] * 2
+
+
+TABLE = """\
+bash:
+  Installed: 5.2-1
+  Candidate: {candidate}
+  Version table:
+{above} *** 5.2-1 100
+        100 /var/lib/dpkg/status
+     5.1-9 500
+        500 http://mirror/debian bookworm/main amd64 Packages
+"""
+NEWER = "     5.2-2 500\n        500 http://mirror/debian bookworm/main amd64 Packages\n"
+
+
+@pytest.mark.parametrize(
+    ("installed", "said", "code", "sure"),
+    [
+        ("ii bash\nrc telnet\n", TABLE.format(candidate="5.2-1", above=""), 0, True),
+        ("hi bash\n", TABLE.format(candidate="5.2-2", above=NEWER), 0, False),
+        # A pin may keep apt from a version that the node should have all the same.
+        ("ii bash\n", TABLE.format(candidate="5.2-1", above=NEWER), 0, False),
+        ("ii bash\nii unsaid\n", TABLE.format(candidate="5.2-1", above=""), 0, False),
+        ("ii bash\n", TABLE.format(candidate="5.2-1", above=""), 100, False),
+        ("", "", 0, False),
+    ],
+)
+def test_nothing_is_newer_only_where_every_package_says_so(monkeypatch, installed, said, code, sure):
+    monkeypatch.setattr(packages, "run", lambda *_: installed)
+    monkeypatch.setattr(packages, "attempt", lambda *_: (code, said, ""))
+    assert packages.nothing_newer() is sure

@@ -7,6 +7,7 @@ playbook's run as in the timer's, so both obey the same origins.
 from __future__ import annotations
 
 import fnmatch
+import itertools
 import re
 import time
 from dataclasses import dataclass
@@ -133,12 +134,34 @@ def _installed() -> list[Any]:
     return [cache[raw.get_fullname(pretty=True)] for raw in cache._cache.packages if raw.current_ver]
 
 
+def topmost(policy: str) -> int:
+    """How many packages of `apt-cache policy` have nothing above the installed version in their table."""
+    lines = policy.splitlines()
+    return sum(
+        line.strip() == "Version table:" and below.startswith(" *** ")
+        for line, below in itertools.pairwise(lines)
+    )
+
+
+def nothing_newer() -> bool:
+    """Whether no source has a newer version of anything installed; false where that is not sure.
+
+    python-apt first works out what apt would do with everything there is, which costs ten times as much.
+    """
+    lines = run("dpkg-query", "--show", "--showformat", "${db:Status-Abbrev}${binary:Package}\n").splitlines()
+    names = [line[3:] for line in lines if line[1:2] not in ("n", "c")]
+    code, out, _ = attempt(("apt-cache", "policy", *names), 60)
+    return bool(names) and code == 0 and topmost(out) == len(names)
+
+
 def pending(mode: str, patterns: list[str]) -> list[Update]:
     """Updates that are there to be installed, sorted by name: held ones are not.
 
     `security`: the newest version from a source that fits one of the patterns. `full`: what apt itself would
     upgrade to.
     """
+    if nothing_newer():
+        return []
     import apt_pkg  # type: ignore[import-not-found]  # noqa: PLC0415  # on the node only
 
     found = []

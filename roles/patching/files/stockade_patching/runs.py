@@ -32,7 +32,7 @@ def update(run: str, trigger: str, mode: str, configuration: Configuration, forc
         if updates:
             packages.download(mode, updates, configuration)
             packages.install(mode, configuration)
-        record["left"] = left(mode, configuration)
+            record["left"] = left(mode, configuration)
         problem = remaining(mode, record["left"])
     except (Refused, ValueError) as refused:
         problem = str(refused)
