@@ -33,7 +33,7 @@ class Played:
         return {node: int(count) for node, count in re.findall(r"(?m)^(\S+) .*\bchanged=(\d+)", recap)}
 
 
-def play(inventory: Path, playbook: str = HARDEN, *arguments: str, timeout: float = 300) -> Played:
+def play(inventory: Path, playbook: str = HARDEN, *arguments: str, timeout: float = 1200) -> Played:
     """Run a playbook; does not raise when a task fails, the caller judges."""
     environment = {**ansible_environment(), "ANSIBLE_NOCOLOR": "1"}
     words = ["playbook", "-i", str(inventory), playbook, *arguments]
@@ -41,7 +41,7 @@ def play(inventory: Path, playbook: str = HARDEN, *arguments: str, timeout: floa
     return Played(done.returncode, done.stdout + done.stderr)
 
 
-def harden(inventory: Path, *arguments: str, timeout: float = 300) -> Played:
+def harden(inventory: Path, *arguments: str, timeout: float = 1200) -> Played:
     """Run the hardening playbook and insist that every task succeeded on every node."""
     done = play(inventory, HARDEN, *arguments, timeout=timeout)
     assert done.code == 0 and done.changed, done.output[-3000:]
@@ -60,7 +60,7 @@ def suite(
     *arguments: str,
     contract: Mapping[str, Any] | None = None,
     today: bool = True,
-    timeout: float = 300,
+    timeout: float = 1200,
 ) -> tuple[int, Report]:
     """Run tests/nodes over the nodes of an inventory; its exit code and what it found.
 
@@ -81,7 +81,7 @@ def suite(
 
 
 def judged(
-    inventory: Path, home: Path, contract: Mapping[str, Any], *arguments: str, timeout: float = 300
+    inventory: Path, home: Path, contract: Mapping[str, Any], *arguments: str, timeout: float = 1200
 ) -> Report:
     """What the suite found; no fault of the run itself is accepted, and its exit code is the report's."""
     code, report = suite(inventory, home, *arguments, contract=contract, timeout=timeout)

@@ -119,7 +119,7 @@ def test_real_packets_obey_the_intent_on_every_hardened_node(demo: Demo) -> None
         target = node.get("public_address") if outside else node["address"]
         if target is None:
             target = node["address"]
-        answered = machines.probe(source, target, protocol, port, timeout=2.0 if allowed else 0.7)
+        answered = machines.probe(source, target, protocol, port, timeout=30.0 if allowed else 0.7)
         return None if answered is allowed else f"{source} → {node['name']} {protocol}/{port}: {answered}"
 
     asked = []

@@ -50,7 +50,7 @@ class Fleet:
     profiles: dict[str, str]
     home: Path
 
-    def everywhere(self, command: str, timeout: float = 30) -> dict[str, str]:
+    def everywhere(self, command: str, timeout: float = 120) -> dict[str, str]:
         """What a command that root runs says on each node, by kind."""
         quoted = command.replace("'", "'\\''")
         said = {}

@@ -12,16 +12,16 @@ from twin.machines.services import RELAY
 
 def test_only_the_intended_places_reach_it(lone_node_module: Lone) -> None:
     node = lone_node_module
-    assert node.probe("noc", "tcp", 22, timeout=3)
-    assert node.probe("centre", "tcp", 22, timeout=3)
-    assert node.probe("internet", "tcp", 443, timeout=3)
+    assert node.probe("noc", "tcp", 22, timeout=30)
+    assert node.probe("centre", "tcp", 22, timeout=30)
+    assert node.probe("internet", "tcp", 443, timeout=30)
     assert not node.probe("internet", "tcp", 22)
     assert not node.probe("noc", "tcp", 8443)
 
 
 def test_administrators_reach_it_on_ipv6_too(lone_node_module: Lone) -> None:
     node = lone_node_module
-    assert node.probe("noc", "tcp", 22, target=node.address6, timeout=3)
+    assert node.probe("noc", "tcp", 22, target=node.address6, timeout=30)
     assert not node.probe("noc", "tcp", 8443, target=node.address6)
     assert not node.probe("internet", "tcp", 22, target=node.address6)
 

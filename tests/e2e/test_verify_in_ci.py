@@ -48,7 +48,7 @@ class Fleet:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=1200,
         )
 
 

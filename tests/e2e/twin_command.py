@@ -18,7 +18,7 @@ def twin(build: Path, *arguments: str, **changed: str) -> subprocess.CompletedPr
     environment = {**os.environ, "STOCKADE_BUILD": str(build), **changed}
     argv = [sys.executable, "-m", "twin", *arguments]
     return subprocess.run(
-        argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=900
+        argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=3000
     )
 
 

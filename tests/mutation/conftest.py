@@ -64,7 +64,7 @@ class Live:
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTEST_"))
         }
         variables = clean | self.env | (env or {})
-        done = forked.python("pytest", *words, cwd=ROOT, env=variables, timeout=300)
+        done = forked.python("pytest", *words, cwd=ROOT, env=variables, timeout=1200)
         assert results.exists(), done.stdout + done.stderr
         self.report = Report.load(results)
         assert not self.report.faults, self.report.faults

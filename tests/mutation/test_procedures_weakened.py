@@ -45,7 +45,7 @@ def judged(home: Path, procedures: bool, today: str, env: dict[str, str] | None 
     ]
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTEST_"))}
     variables = {**clean, **(env or {}), "STOCKADE_TODAY": today}
-    done = forked.python("pytest", *words, cwd=ROOT, env=variables, timeout=120)
+    done = forked.python("pytest", *words, cwd=ROOT, env=variables, timeout=1200)
     assert (home / "r.json").exists(), done.stdout + done.stderr
     report = Report.load(home / "r.json")
     assert not report.faults, report.faults

@@ -127,7 +127,7 @@ def prepare(node: Lone, tree: Path) -> None:
 def install_aide(node: Lone) -> None:
     """From Debian's sources, before `prepare` switches them off."""
     apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -o Acquire::http::Proxy=http://172.30.20.10:3142"
-    installed = node.sudo(f"{apt} update && {apt} -y --no-install-recommends install aide", timeout=180)
+    installed = node.sudo(f"{apt} update && {apt} -y --no-install-recommends install aide", timeout=600)
     assert installed.returncode == 0, installed.stdout[-500:] + installed.stderr
 
 
@@ -141,7 +141,7 @@ def cover(node: Lone, work: Path) -> None:
 
 def differing(node: Lone) -> int:
     """AIDE's own word: 0 when the node is what its checksums say."""
-    return node.sudo("aide --config=/etc/aide/aide.conf --check", timeout=60).returncode
+    return node.sudo("aide --config=/etc/aide/aide.conf --check", timeout=600).returncode
 
 
 def versions(node: Lone) -> dict[str, str]:

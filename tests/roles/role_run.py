@@ -38,7 +38,7 @@ def run_roles(node: Lone, *roles: str, check: bool = False, **variables: Any) ->
         "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
         "ANSIBLE_NOCOLOR": "1",
     }
-    done = forked.python("ansible", *command, cwd=ROOT, env=environment, timeout=300)
+    done = forked.python("ansible", *command, cwd=ROOT, env=environment, timeout=1200)
     output = done.stdout + done.stderr
     changed, failed, task = [], [], ""
     for line in output.splitlines():

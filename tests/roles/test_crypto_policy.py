@@ -23,7 +23,7 @@ def node(lone_node_module):
 
 def agreed(node, *offers):
     """{"<library> <side>"} that agreed on any of these offers."""
-    answer = node.sudo(f"python3 -I -c {shlex.quote(handshakes.source())}", timeout=60)
+    answer = node.sudo(f"python3 -I -c {shlex.quote(handshakes.source())}", timeout=600)
     assert answer.returncode == 0, answer.stderr
     found = json.loads(answer.stdout)
     return {how.rpartition(f" {offer}")[0] for offer in offers for how in found if how.endswith(f" {offer}")

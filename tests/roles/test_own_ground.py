@@ -76,7 +76,7 @@ def test_what_was_loosened_by_hand_is_closed_again(node, records):
 
 def test_an_upgrade_works_although_no_program_runs_from_temporary_directories(node):
     """debconf unpacks its scripts into apt's temporary directory: noexec must not break it."""
-    done = node.sudo("DEBIAN_FRONTEND=noninteractive apt-get install -y --reinstall tzdata", timeout=180)
+    done = node.sudo("DEBIAN_FRONTEND=noninteractive apt-get install -y --reinstall tzdata", timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Permission denied" not in done.stdout + done.stderr
 

@@ -37,7 +37,7 @@ def batches(tmp_path, fails):
     book.write_text(json.dumps([{**play("patch"), "tasks": TASKS}]))
     environment = {**ansible_environment(), "ANSIBLE_NOCOLOR": "1", "COLUMNS": "400"}
     words = ["playbook", "-i", str(inventory), str(book), "-e", f"fails={fails}"]
-    done = forked.python("ansible", *words, cwd=ROOT, env=environment, timeout=120)
+    done = forked.python("ansible", *words, cwd=ROOT, env=environment, timeout=1200)
     assert done.returncode == (0 if fails == "nobody" else 2), done.stdout + done.stderr
     return [found.split() for found in re.findall(r"batch (.*?) end", " ".join(done.stdout.split()))]
 

@@ -55,7 +55,7 @@ def rollback(node, *arguments):
 def as_person(node, name):
     """Whether somebody else than the controller gets in."""
     options = ["-F", str(node.ssh_config), "-o", "ControlPath=none", "-o", "BatchMode=yes", "-l", name]
-    done = subprocess.run(["ssh", *options, node.name, "true"], capture_output=True, timeout=30, check=False)
+    done = subprocess.run(["ssh", *options, node.name, "true"], capture_output=True, timeout=120, check=False)
     return done.returncode == 0
 
 

@@ -58,7 +58,7 @@ def test_programs_loosened_by_hand_are_closed_again(node):
 
 def test_an_upgrade_of_the_package_does_not_bring_the_setuid_bit_back(node):
     done = node.sudo(
-        "DEBIAN_FRONTEND=noninteractive apt-get install -y --reinstall passwd tzdata", timeout=180
+        "DEBIAN_FRONTEND=noninteractive apt-get install -y --reinstall passwd tzdata", timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Permission denied" not in done.stdout + done.stderr

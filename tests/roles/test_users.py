@@ -62,7 +62,7 @@ def becomes_root(node, strategy, name, **variables):
     )
     words = ["-i", str(node.inventory_file), str(home / "who.yml"), "-e", f"@{home / 'who.json'}"]
     environment = {**ansible_environment(), **MITOGEN, "ANSIBLE_STRATEGY": strategy}
-    done = forked.python("ansible", "playbook", *words, cwd=ROOT, env=environment, timeout=60)
+    done = forked.python("ansible", "playbook", *words, cwd=ROOT, env=environment, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.partition("it is ")[2].partition(" here")[0]
 

@@ -36,13 +36,20 @@ def said(text: str) -> dict[str, object]:
     return {"debug": {"msg": text}}
 
 
+def endless(folder: Path) -> dict[str, object]:
+    """Leaves the run's number in `pid`, and goes on."""
+    return said(
+        f"{{{{ lookup('pipe', '{RUN} > {folder}/part; mv {folder}/part {folder}/pid; sleep 600') }}}}"
+    )
+
+
 @pytest.fixture(autouse=True)
 def forked_indeed(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many environments other tests of this process have asked for."""
     monkeypatch.setattr(forked, "MOST", 99)
 
 
-def forked_run(folder: Path, arguments: list[str], timeout: float = 60, **more: str):
+def forked_run(folder: Path, arguments: list[str], timeout: float = 600, **more: str):
     return forked.python("ansible", *arguments, cwd=folder, env={**ENVIRONMENT, **more}, timeout=timeout)
 
 
@@ -66,7 +73,7 @@ def test_it_ends_and_speaks_as_a_process_of_its_own(tmp_path: Path) -> None:
         ours = forked_run(tmp_path, arguments)
         argv = [sys.executable, "-m", "ansible", *arguments]
         theirs = subprocess.run(
-            argv, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False
+            argv, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=600, check=False
         )
         assert ours.returncode == theirs.returncode == code, ours
         assert (ours.stdout, ours.stderr) == (theirs.stdout, theirs.stderr)
@@ -83,11 +90,13 @@ def test_each_run_has_its_own_environment_directory_and_plugins(tmp_path: Path) 
 
 
 def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
-    endless = said(f"{{{{ lookup('pipe', '{RUN} > {tmp_path}/pid; sleep 60') }}}}")
     started = time.monotonic()
-    with pytest.raises(subprocess.TimeoutExpired):
-        forked_run(tmp_path, book(tmp_path, endless), timeout=10)
-    assert time.monotonic() - started < 50
+    for seconds in (8, 60, 400):  # until it got so far, on a machine however busy
+        with pytest.raises(subprocess.TimeoutExpired):
+            forked_run(tmp_path, book(tmp_path, endless(tmp_path)), timeout=seconds)
+        if (tmp_path / "pid").exists():
+            break
+    assert time.monotonic() - started < 580
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
 
 
@@ -97,19 +106,16 @@ def test_one_that_kills_itself_says_by_which_signal(tmp_path: Path) -> None:
 
 
 def test_one_that_goes_on_leads_a_group_of_its_own_and_ends_with_its_test(tmp_path: Path) -> None:
-    endless = said(
-        f"{{{{ lookup('pipe', '{RUN} > {tmp_path}/part; mv {tmp_path}/part {tmp_path}/pid; sleep 60') }}}}"
-    )
-    with going(tmp_path, endless) as process:
+    with going(tmp_path, endless(tmp_path)) as process:
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.1)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while not (tmp_path / "pid").exists():
             assert time.monotonic() < deadline, (tmp_path / "log").read_text()
             time.sleep(0.05)
         assert os.getpgid(process.pid) == process.pid == int((tmp_path / "pid").read_text())
     assert process.returncode == -signal.SIGKILL
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while psutil.pid_exists(process.pid):
         assert time.monotonic() < deadline, "nobody waited for it"
         time.sleep(0.05)
@@ -118,7 +124,7 @@ def test_one_that_goes_on_leads_a_group_of_its_own_and_ends_with_its_test(tmp_pa
 def test_one_that_ends_its_group_ends_nothing_else(tmp_path: Path) -> None:
     fatal = said(f"{{{{ lookup('pipe', 'kill -9 -$(echo $({RUN})); sleep 1') }}}}")
     with going(tmp_path, fatal) as process:
-        assert process.wait(60) == -signal.SIGKILL
+        assert process.wait(600) == -signal.SIGKILL
         assert psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE, (
             "its number could be another's now"
         )

@@ -27,7 +27,7 @@ def test_several_who_come_at_once_do_not_take_the_same_remains_apart(tmp_path: P
         )
         for _ in range(4)
     ]
-    said = [process.communicate(timeout=60) for process in coming]
+    said = [process.communicate(timeout=600) for process in coming]
     assert [process.returncode for process in coming] == [0] * 4, said
     assert len({home for home, _ in said}) == 4
     assert list((tmp_path / "lone").iterdir()) == []

@@ -29,7 +29,7 @@ print(json.dumps([*seen, loader.load_from_file(given, unsafe=True), "paramiko" i
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
-        cwd=ROOT, env=ansible_environment(), capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, env=ansible_environment(), capture_output=True, text=True, timeout=1200, check=False,
     )  # fmt: skip
 
 

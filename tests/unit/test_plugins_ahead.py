@@ -50,7 +50,7 @@ def play(home: Path, tasks: list[dict[str, Any]], strategy: str = "ahead", **mor
     """Play it; the code, and what was said without times."""
     done = subprocess.run(
         command(home, tasks, **more),
-        cwd=ROOT, env=environment(strategy), capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, env=environment(strategy), capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     return done.returncode, done.stdout
 
@@ -106,7 +106,7 @@ def test_a_play_looks_as_with_linear(tmp_path: Path) -> None:
 
 def test_a_worker_does_the_next_tasks_without_waiting_for_the_others(tmp_path: Path) -> None:
     """The second host may only end its first task when the first host has done its second."""
-    wait = "for i in $(seq 300); do test -e {{ home }}/second-h1 && exit 0; sleep 0.1; done; exit 1"
+    wait = "for i in $(seq 3000); do test -e {{ home }}/second-h1 && exit 0; sleep 0.1; done; exit 1"
     first = {"name": "first", "ansible.builtin.shell": "{{ 'true' if number == 1 else wait }}"}
     code, output = play(tmp_path, [first, touch("second")], vars={"wait": wait})
     assert code == 0, output
@@ -115,10 +115,12 @@ def test_a_worker_does_the_next_tasks_without_waiting_for_the_others(tmp_path: P
 @pytest.mark.parametrize("fatal", [True, False])
 def test_the_first_failure_ends_the_play_and_nobody_works_on(tmp_path: Path, fatal: bool) -> None:
     """The second host is slow: when it comes to the task behind the failure, the play has ended."""
-    slow = {"name": "slow", "ansible.builtin.shell": "{{ 'true' if number == 1 else 'sleep 2' }}"}
-    fail = {"name": "fail", "ansible.builtin.shell": "{{ 'false' if number == 1 else 'true' }}"}
+    wait = "for i in $(seq 600); do test -e {{ home }}/failed && break; sleep 0.1; done; sleep 2"
+    slow = {"name": "slow", "ansible.builtin.shell": "{{ 'true' if number == 1 else wait }}"}
+    failing = "touch {{ home }}/failed; false"
+    fail = {"name": "fail", "ansible.builtin.shell": "{{ failing if number == 1 else 'true' }}"}
     tasks = [slow, fail, touch("behind"), touch("further")]
-    code, output = play(tmp_path, tasks, any_errors_fatal=fatal)
+    code, output = play(tmp_path, tasks, any_errors_fatal=fatal, vars={"wait": wait, "failing": failing})
     assert code == 2
     assert "failed=1" in output
     left = {p.name for p in tmp_path.glob("*-h?")}
@@ -179,7 +181,8 @@ def test_who_waits_for_a_turn_that_does_not_come_leaves_its_place_to_handlers(
 def test_a_worker_without_its_play_begins_nothing(tmp_path: Path) -> None:
     """Without mitogen, whose connections end with the play's process, nothing else would stop it."""
     (tmp_path / "ansible_mitogen.py").write_text("raise ImportError")
-    slow = {"name": "slow", "ansible.builtin.shell": "touch {{ home }}/begun; sleep 3"}
+    wait = "for i in $(seq 600); do test -e {{ home }}/ended && break; sleep 0.1; done"
+    slow = {"name": "slow", "ansible.builtin.shell": f"touch {{{{ home }}}}/begun; {wait}"}
     process = subprocess.Popen(
         command(tmp_path, [slow, touch("behind")]),
         cwd=ROOT,
@@ -187,11 +190,12 @@ def test_a_worker_without_its_play_begins_nothing(tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    end = time.monotonic() + 60
+    end = time.monotonic() + 600
     while not (tmp_path / "begun").exists() and time.monotonic() < end:
         time.sleep(0.05)
     os.killpg(process.pid, 9)
     process.wait()
+    (tmp_path / "ended").touch()
     time.sleep(5)
     assert (tmp_path / "begun").exists()
     assert not list(tmp_path.glob("behind-*"))
@@ -205,7 +209,7 @@ def test_step_by_step_nothing_is_done_before_it_is_allowed(tmp_path: Path) -> No
         input="y\nn\n",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert {p.name for p in tmp_path.glob("*-h?")} == {"first-h1", "first-h2"}, done.stdout

@@ -50,7 +50,7 @@ def test_workers_take_whole_units(tmp_path: Path) -> None:
     ]
     environment = suite_run.environment() | {"PYTHONPATH": str(suite_run.ROOT)}
     done = subprocess.run(
-        argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     pairs = {tuple(line.split()[1:]) for line in done.stdout.splitlines() if line.startswith("DONE")}
@@ -65,5 +65,5 @@ def test_a_verification_does_not_load_the_twin() -> None:
         "import sys; from tests import conftest; print([m for m in sys.modules if m.split('.')[0] == 'twin'])"
     )
     argv = [sys.executable, "-c", code]
-    done = subprocess.run(argv, cwd=suite_run.ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, cwd=suite_run.ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr

@@ -58,7 +58,7 @@ class Machines:
         """The static Ansible inventory of the nodes."""
         return self.home / "inventory.yml"
 
-    def ssh(self, node: str, command: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+    def ssh(self, node: str, command: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a shell command on a node as `admin`, over a new ssh connection from the NOC."""
         self._node(node)
         return ssh.login(self.home, node, command, timeout)

@@ -166,11 +166,11 @@ class Lone:
         """The address of somebody on the internet, as the node sees it."""
         return OUTSIDE
 
-    def ssh(self, command: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+    def ssh(self, command: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a shell command as `admin` over a new ssh connection; return code 255 when out of reach."""
         return self.machines.ssh(NODE, command, timeout)
 
-    def sudo(self, command: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+    def sudo(self, command: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command as root, given as one argument to `sudo sh -c`."""
         quoted = command.replace("'", "'\\''")
         return self.ssh(f"sudo sh -c '{quoted}'", timeout)
