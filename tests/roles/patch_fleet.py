@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tests import suite_run
 from tests.roles.package_source import Key, Package, as_text, build_suite
@@ -15,8 +16,17 @@ from tests.roles.role_run import harden
 from twin.machines import Lone
 
 ROOT = Path(__file__).resolve().parents[2]
-OPEN_NOW = f"{datetime.now(UTC):%a} 00:00-23:59"
-CLOSED_NOW = f"{datetime.now(UTC) + timedelta(days=3):%a} 01:00-02:00"
+
+
+def zone_at_noon() -> str:
+    """A time zone where it is noon: no day ends there while tests run. Its sign is POSIX's, minus is east."""
+    ahead = 12 - datetime.now(UTC).hour
+    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/UTC"
+
+
+ZONE = zone_at_noon()
+OPEN_NOW = f"{datetime.now(ZoneInfo(ZONE)):%a} 00:00-23:59"
+CLOSED_NOW = f"{datetime.now(ZoneInfo(ZONE)) + timedelta(days=3):%a} 01:00-02:00"
 OLD_CVE, FIRST_CVE, SECOND_CVE = "CVE-2020-0001", "CVE-2026-0001", "CVE-2026-0002"
 LOCK_CHANGES = (
     ("1.2", f"Fix {SECOND_CVE}."),
@@ -103,7 +113,7 @@ def serve_over_http(node: Lone) -> None:
         " systemd-run --collect --unit stk-source python3 /srv/stk/server.py;"
         " echo 'Acquire::http::Proxy::127.0.0.1 \"DIRECT\";' > /etc/apt/apt.conf.d/99stk;"
         " echo 'deb [signed-by=/srv/stk/key] http://127.0.0.1:8088 ./' > /etc/apt/sources.list.d/stk.list;"
-        " for i in 1 2 3 4 5 6 7 8 9; do ss -ltn | grep -q :8088 && break; sleep 0.2; done"
+        " for i in $(seq 300); do ss -ltn | grep -q :8088 && break; sleep 0.2; done"
     )
 
 
@@ -134,8 +144,8 @@ def install_aide(node: Lone) -> None:
 def cover(node: Lone, work: Path) -> None:
     """Checksums of what our packages touch, as the role integrity keeps them."""
     harden(node, "integrity", integrity_paths=COVERED, integrity_record=str(work / "blank"))
-    made = node.sudo("for i in $(seq 50); do test -s /var/lib/aide/aide.db && exit; sleep 0.2; done; exit 1")
-    assert made.returncode == 0
+    wait = "for i in $(seq 1500); do test -s /var/lib/aide/aide.db && exit; sleep 0.2; done; exit 1"
+    assert node.sudo(wait, timeout=600).returncode == 0
     assert differing(node) == 0
 
 
@@ -207,7 +217,7 @@ class Fleet:
         """Run the playbook over both nodes, one after the other, inside of the window."""
         given = {
             "patching_window": OPEN_NOW,
-            "patching_timezone": "Etc/UTC",
+            "patching_timezone": ZONE,
             "patching_index_minutes": 0,
             "patching_evidence": str(self.evidence),
             "integrity_record": str(self.work / "integrity"),
