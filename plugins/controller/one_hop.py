@@ -57,8 +57,10 @@ def connect_in_one() -> None:
     def built(self: Any) -> tuple[str, list[dict[str, Any]]]:
         name, stack = plain_stack(self)
         one = joined(stack) if getattr(self, "stockade_resets", False) else None
-        # A reset names the login by leaving the last hop out.
-        return name, stack if one is None else [*one, stack[-1]]
+        if one is None:
+            return name, stack
+        # A reset names the login by leaving the last hop out; one that a play asks for becomes nobody.
+        return name, [*one, stack[-1]] if self.become else one
 
     def reset(self: Any) -> None:
         """End both ways: which one a process that is gone has taken is not known here."""

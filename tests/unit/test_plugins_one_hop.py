@@ -61,10 +61,8 @@ def test_everything_else_goes_mitogens_own_way(one_hop: Any, other: list[dict[st
 class Node:
     """A connection that refuses some stacks."""
 
-    become = True
-
-    def __init__(self, says: dict[int, Exception]) -> None:
-        self.says, self.tried = says, list[int]()
+    def __init__(self, says: dict[int, Exception], *, become: bool = True) -> None:
+        self.become, self.says, self.tried = become, says, list[int]()
         self.ended: list[list[dict[str, Any]]] = []
         self._play_context = SimpleNamespace(vars=dict[str, Any]())
         self.context: str | None = None
@@ -75,7 +73,8 @@ class Node:
 
     def reset(self) -> None:
         self.told = self._play_context.vars.pop("_mitogen.smuggled.reset_connection", None)
-        self.ended.append(self._build_stack()[1][:-1])  # as mitogen's does when it becomes somebody
+        ways = self._build_stack()[1]
+        self.ended.append(ways[:-1] if self.become else ways)  # as mitogen does
 
     def _connect_stack(self, stack: list[dict[str, Any]]) -> None:
         self.tried.append(len(stack))
@@ -110,20 +109,23 @@ def test_a_refused_sudo_is_tried_as_mitogen_does_and_an_unreachable_node_is_not_
     assert node.tried == tried
 
 
-def test_a_reset_ends_the_short_way_and_mitogens_own(one_hop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a reboot nobody may hold on to a connection that is dead."""
+@pytest.mark.parametrize("become", [True, False], ids=["an-action", "a-play"])
+def test_a_reset_ends_the_short_way_and_mitogens_own(
+    one_hop: Any, monkeypatch: pytest.MonkeyPatch, become: bool
+) -> None:
+    """After a reboot nobody may hold on to a connection that is dead; a play's own reset becomes nobody."""
 
     class Plain(Node):
         pass
 
     monkeypatch.setattr(one_hop, "Connection", Plain)
     one_hop.connect_in_one()
-    node = Plain({})
+    node = Plain({}, become=become)
     node._play_context.vars["_mitogen.smuggled.reset_connection"] = "the task"
     node.reset()
     assert node.told == "the task", (
         "the second one is a reset without its task, which mitogen does not survive"
     )
     assert node._play_context.vars == {}
-    assert node.ended == [stack()[:1], one_hop.joined(stack())]
+    assert node.ended == [stack()[:1] if become else stack(), one_hop.joined(stack())]
     assert node._build_stack()[1] == stack()
