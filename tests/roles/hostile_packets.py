@@ -5,15 +5,15 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from twin.machines import Lone, namespaces
 from twin.machines.wires import mac
 
 MOST = 20_000  # openings of one flood; a test needs some thousand
+BURST = 500  # after so many, what may come in one burst is used up
 PAUSE = 0.0002  # seconds between two, which leaves the processor to what is tested
 
 
@@ -21,7 +21,7 @@ def connected(namespace: str, source: str, target: str, port: int) -> socket.soc
     """A connection from an address in a namespace; it stays there whoever uses it."""
     with namespaces.inside(namespace):
         made = socket.socket()
-    made.settimeout(5)
+    made.settimeout(60)
     made.bind((source, 0))
     made.connect((target, port))
     return made
@@ -40,11 +40,13 @@ def answered(connection: socket.socket, seconds: float) -> bool:
 @contextmanager
 def flood(namespace: str, source: str, target: str, port: int) -> Iterator[None]:
     """For the body of a `with`, openings of connections that nobody goes on with, thousands a second."""
-    over = threading.Event()
+    over, enough = threading.Event(), threading.Event()
 
     def send() -> None:
         with namespaces.inside(namespace):
-            for _ in range(MOST):
+            for number in range(MOST):
+                if number == BURST:
+                    enough.set()
                 with socket.socket() as opening:
                     opening.setblocking(False)
                     opening.bind((source, 0))
@@ -55,16 +57,16 @@ def flood(namespace: str, source: str, target: str, port: int) -> Iterator[None]
     sender = threading.Thread(target=send)
     sender.start()
     try:
-        time.sleep(0.2)  # what may come in one burst is used up
+        enough.wait(60)
         yield
     finally:
         over.set()
         sender.join()
 
 
-def checksum(header: bytes) -> int:
-    """Of an IPv4 header without its checksum (RFC 1071)."""
-    total: int = sum(struct.unpack(f"!{len(header) // 2}H", header))
+def checksum(content: bytes) -> int:
+    """The internet checksum of an even number of bytes (RFC 1071)."""
+    total: int = sum(struct.unpack(f"!{len(content) // 2}H", content))
     total = (total & 0xFFFF) + (total >> 16)
     return ~(total + (total >> 16)) & 0xFFFF
 
@@ -76,10 +78,24 @@ def forged(node: Lone, source: str, port: int) -> None:
     datagram = struct.pack("!HHHH", 9, port, 9, 0) + b"x"  # without a checksum, as RFC 768 allows
     size = 20 + len(datagram)
     header = struct.pack("!BBHHHBBH", 0x45, 0, size, 0, 0, 64, socket.IPPROTO_UDP, 0) + addresses
-    header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
-    frame = bytes.fromhex(mac(card.address).replace(":", "")) + bytes(6) + b"\x08\x00"
+    _on_the_wire(node, 0x0800, header[:10] + struct.pack("!H", checksum(header)) + header[12:] + datagram)
+
+
+def forged6(node: Lone, source: str, target: str, port: int) -> None:
+    """The same over IPv6, to one of the node's addresses on that wire."""
+    addresses = IPv6Address(source).packed + IPv6Address(target).packed
+    datagram = struct.pack("!HHHH", 9, port, 10, 0) + b"xy"
+    said = checksum(addresses + struct.pack("!II", len(datagram), socket.IPPROTO_UDP) + datagram)
+    datagram = datagram[:6] + struct.pack("!H", said) + datagram[8:]
+    header = struct.pack("!IHBB", 6 << 28, len(datagram), socket.IPPROTO_UDP, 64) + addresses
+    _on_the_wire(node, 0x86DD, header + datagram)
+
+
+def _on_the_wire(node: Lone, protocol: int, packet: bytes) -> None:
+    card = node.machines.nodes[node.name].plan.card
+    frame = bytes.fromhex(mac(card.address).replace(":", "")) + bytes(6) + struct.pack("!H", protocol)
     with namespaces.inside(node.machines.wires.vpc(card.vpc)):
         wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     with wire:
         wire.bind((card.interface, 0))
-        wire.send(frame + header + datagram)
+        wire.send(frame + packet)

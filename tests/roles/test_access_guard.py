@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
 import settings
 from controls import load
-from tests.roles.hostile_packets import answered, connected, flood, forged
+from tests.roles.hostile_packets import answered, connected, flood, forged, forged6
 from tests.roles.role_run import ROOT, harden, run_roles
 from twin.machines import sketch
 from twin.machines.scratch import SETTINGS
@@ -41,7 +43,7 @@ def as_person(node, name, command, text=""):
         input=text,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=300,
         check=False,
     )
 
@@ -60,7 +62,7 @@ def judge(node):
     subprocess.run(
         [*(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITES, f"--region={contract}"),
          *(f"--inventory={node.inventory_file}", f"--results={results}")],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False,
     )  # fmt: skip
     return {row["control"]: row["status"] for row in json.loads(results.read_text())["results"]}
 
@@ -71,7 +73,7 @@ def play(node, name, *arguments):
         [*(sys.executable, "-m", "ansible", "playbook", "-i", str(node.inventory_file)),
          *(f"playbooks/{name}.yml", *arguments)],
         cwd=ROOT, env={**ansible_environment(), "ANSIBLE_CALLBACKS_ENABLED": "matched_hosts"},
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=1200, check=False,
     )  # fmt: skip
 
 
@@ -100,9 +102,11 @@ def test_the_suites_find_a_blank_node_failing_and_never_break_on_it(node):
 
 
 def test_the_suites_find_a_converged_node_passing(node):
-    """Also one whose image gives sshd options on its command line."""
+    """Also one whose image gives sshd options on its command line, and passwords back in a drop-in."""
     options = "SSHD_OPTS='-o PermitRootLogin=yes -o AuthenticationMethods=any'"
-    node.sudo(f'echo "{options}" > /etc/default/ssh; systemctl restart ssh')
+    cloud_init = "echo 'PasswordAuthentication yes' > /etc/ssh/sshd_config.d/50-cloud-init.conf"
+    node.sudo(f'echo "{options}" > /etc/default/ssh; {cloud_init}; systemctl restart ssh')
+    assert "passwordauthentication yes" in node.sudo("sshd -T").stdout
     harden(node, "packages", *ACCESS)
     found = judge(node)
     assert {control for control, status in found.items() if status != "pass"} <= ELSEWHERE
@@ -111,12 +115,12 @@ def test_the_suites_find_a_converged_node_passing(node):
 
 def test_a_rule_added_by_hand_is_found_and_taken_away_and_threats_stay(node):
     node.sudo("nft add rule inet stockade input tcp dport 8080 accept")
-    node.sudo("nft add element inet stockade threats4 '{ 192.0.2.7 timeout 1h }'")
+    node.sudo("nft add element inet stockade threats4 '{ 192.0.2.7 timeout 1d }'")
     assert node.sudo("stockade-firewall verify").returncode == 1
     assert harden(node, "local_firewall").changed == ("The packet filter follows the intent",)
     assert node.sudo("stockade-firewall verify").returncode == 0
     assert "8080" not in node.sudo("nft list chain inet stockade input").stdout
-    assert "192.0.2.7 timeout 1h expires 59m" in node.sudo("nft list set inet stockade threats4").stdout
+    assert "192.0.2.7 timeout 1d expires 23h" in node.sudo("nft list set inet stockade threats4").stdout
 
 
 def test_a_source_in_the_threat_set_is_shut_out_and_administrators_are_not(node):
@@ -124,7 +128,7 @@ def test_a_source_in_the_threat_set_is_shut_out_and_administrators_are_not(node)
         {"protocol": "tcp", "port": 443, "networks4": ["0.0.0.0/0"], "why": "test",
          "limit": {"connections": 50, "rate": 30}},
     ])  # fmt: skip
-    assert node.probe("internet", "tcp", 443, timeout=5)
+    assert node.probe("internet", "tcp", 443, timeout=30)
     node.sudo(f"nft add element inet stockade threats4 '{{ {node.outside}, 172.30.10.0/24 }}'")
     assert not node.probe("internet", "tcp", 443)
     assert node.ssh("true").returncode == 0, "a threat entry keeps an administrator out"
@@ -136,8 +140,10 @@ def test_a_source_that_opens_too_many_connections_is_throttled(node):
         {"protocol": "tcp", "port": 443, "networks4": ["0.0.0.0/0"], "why": "test",
          "limit": {"connections": 50, "rate": 2}},
     ])  # fmt: skip
-    answers = [node.probe("internet", "tcp", 443, timeout=0.4) for _ in range(8)]
-    assert answers[0], "the first connection must come through"
+    assert node.probe("internet", "tcp", 443, timeout=30), "the first connection must come through"
+    # As many at a time as it takes, whatever the machine does between them.
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: node.probe("internet", "tcp", 443, timeout=0.4), range(32)))
     assert False in answers, "nobody was throttled"
 
 
@@ -151,7 +157,7 @@ def test_packets_of_a_source_above_the_limit_are_dropped_and_another_source_gets
     node.sudo(
         "systemctl stop twin-workload;"
         " systemd-run --collect --unit=door python3 -m http.server 443 --protocol HTTP/1.1;"
-        " for i in $(seq 50); do ss -Hltn sport = :443 | grep -q . && break; sleep 0.1; done"
+        " for i in $(seq 600); do ss -Hltn sport = :443 | grep -q . && break; sleep 0.1; done"
     )
     wires, door = node.machines.wires, (node.public_address, 443)
     gateway = node.machines.region["sites"]["noc"]["gateway"]
@@ -159,33 +165,54 @@ def test_packets_of_a_source_above_the_limit_are_dropped_and_another_source_gets
         connected(wires.internet, node.outside, *door) as flooding,
         connected(wires.site("noc"), gateway, *door) as other,
     ):
-        assert answered(flooding, 5) and answered(other, 5), "two sources that keep to the limit"
+        assert answered(flooding, 30) and answered(other, 30), "two sources that keep to the limit"
         with flood(wires.internet, node.outside, *door):
             assert not answered(flooding, 0.5), "a flood above the limit gets through"
-            assert answered(other, 5), "another source is dropped with the one that floods"
-        assert answered(flooding, 10), "a source that has ended its flood is let in again"
+            assert answered(other, 30), "another source is dropped with the one that floods"
+        assert answered(flooding, 60), "a source that has ended its flood is let in again"
     node.sudo("systemctl stop door; systemctl start twin-workload")
 
 
-def test_nobody_comes_by_the_wire_as_the_node_itself(node):
-    """The kernel's own refusal is switched off first, as container engines do it."""
-    heard = "/run/heard"
+@contextmanager
+def ear(node):
+    """A server on the node, which nothing allows yet; gives the addresses it has heard once it hears any."""
     listen = (
-        'import socket; s = socket.socket(2, 2); s.bind(("", 5300));'
+        'import socket; s = socket.socket(socket.AF_INET6, 2); s.bind(("", 5300));'
         " [print(s.recvfrom(9)[1][0], flush=True) for _ in range(9)]"
     )
+    node.sudo(
+        f"systemd-run --collect --unit=ear -p StandardOutput=append:/run/heard python3 -c '{listen}';"
+        " for i in $(seq 50); do ss -Hlun sport = :5300 | grep -q . && break; sleep 0.1; done"
+    )
+    wait = "for i in $(seq 50); do test -s /run/heard && break; sleep 0.1; done; sleep 0.2"
+
+    def heard():
+        return node.sudo(f"{wait}; cat /run/heard; : > /run/heard").stdout.split()
+
+    yield heard
+    node.sudo("systemctl stop ear")
+
+
+def test_nobody_comes_by_the_wire_as_the_node_itself(node):
+    """The kernel's own refusal is switched off first, as container engines do; for IPv6 it has no switch."""
     lax = "route_localnet={0} {1}accept_local={0} {1}rp_filter={2}"
     every = "net.ipv4.conf.all."
-    node.sudo(f"systemd-run --collect --unit=ear -p StandardOutput=file:{heard} python3 -c '{listen}'")
     node.sudo(f"sysctl -w {every}{lax.format(1, every, 0)}; sysctl -w net.ipv4.conf.ens5.rp_filter=0")
-    harden(node, "local_firewall", local_firewall_inbound=[
-        {"protocol": "udp", "port": 5300, "networks4": ["0.0.0.0/0"], "why": "test"},
-    ])  # fmt: skip
-    for source in ("127.0.0.1", node.outside):
-        forged(node, source, 5300)
-    said = node.sudo(f"for i in $(seq 50); do test -s {heard} && break; sleep 0.1; done; cat {heard}").stdout
-    assert said.split() == [node.outside]
-    node.sudo(f"systemctl stop ear; sysctl -w {every}{lax.format(0, every, 2)}")
+    link = node.sudo("ip -6 -o addr show dev ens5 scope link").stdout.split()[3].partition("/")[0]
+    with ear(node) as heard:
+        forged6(node, "fe80::98", link, 5300)
+        forged(node, "192.0.2.98", 5300)
+        harden(node, "local_firewall", local_firewall_inbound=[
+            {"protocol": "udp", "port": 5300, "networks4": ["0.0.0.0/0"], "networks6": ["::/0"],
+             "why": "test"},
+        ])  # fmt: skip
+        for source in ("127.0.0.1", node.outside):
+            forged(node, source, 5300)
+        assert heard() == [f"::ffff:{node.outside}"]
+        for source in ("::1", "fe80::99"):
+            forged6(node, source, link, 5300)
+        assert heard() == ["fe80::99"]
+    node.sudo(f"sysctl -w {every}{lax.format(0, every, 2)}")
 
 
 def test_changed_values_arrive_and_stale_ones_go(node):
@@ -222,7 +249,10 @@ def test_wrong_passwords_lock_the_password_and_never_the_key(node):
     assert as_person(node, "jordan", sudo, f"{OTHER}\n").returncode != 0, "the password still opens"
     assert as_person(node, "jordan", "id -un").stdout.strip() == "jordan", "the key was locked out"
     assert node.ssh("sudo -n id -un").stdout.strip() == "root", "automation was locked out"
-    node.sudo("faillock --dir /var/log/faillock --user jordan --reset")
+    reopen = "faillock --dir /var/log/faillock --user jordan --reset"
+    as_person(node, "jordan", f"{reopen}; rm -f /var/log/faillock/jordan")
+    assert as_person(node, "jordan", sudo, f"{OTHER}\n").returncode != 0, "who was locked out opens it again"
+    node.sudo(reopen)
     assert as_person(node, "jordan", sudo, f"{OTHER}\n").stdout.strip() == "root"
 
 
