@@ -49,7 +49,7 @@ def connect(port, arguments, environment):
     """What an OpenSSL client agrees on."""
     argv = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *arguments]
     done = subprocess.run(
-        argv, env=environment, input="Q\n", text=True, capture_output=True, timeout=10, check=False
+        argv, env=environment, input="Q\n", text=True, capture_output=True, timeout=60, check=False
     )
     said = [line.split()[-1] for line in done.stdout.splitlines() if "Cipher is " in line]
     return said[0] if said and said[0] != "(NONE)" else "refused"
@@ -73,7 +73,7 @@ class GnuTls:
         self.library.gnutls_init(ctypes.byref(session), side)
         self.library.gnutls_set_default_priority(session)
         self.library.gnutls_credentials_set(session, CERTIFICATE, self.credentials)
-        self.library.gnutls_handshake_set_timeout(session, 5000)
+        self.library.gnutls_handshake_set_timeout(session, 30000)
         descriptor = connection.fileno()
         self.library.gnutls_transport_set_int2(session, descriptor, descriptor)
         for _ in range(50):
@@ -88,7 +88,7 @@ class GnuTls:
 
     def as_client(self, port):
         """Against a server on loopback."""
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
             connection.settimeout(None)
             return self.handshake(CLIENT, connection)
 

@@ -56,8 +56,8 @@ WEAK_KEY = """
 d=$(mktemp --directory /var/tmp/stockade-verify.XXXXXX) && trap 'kill $p 2>/dev/null; rm -rf "$d"' EXIT
 cd "$d" || exit 3
 openssl req -x509 -newkey rsa:1024 -nodes -keyout key -out cert -days 1 -subj /CN=localhost 2>/dev/null
-timeout 10 openssl s_server -accept 127.0.0.1:0 -key key -cert cert -www >said 2>err & p=$!
-for i in 1 2 3 4 5 6 7 8 9 10; do
+timeout 25 openssl s_server -accept 127.0.0.1:0 -key key -cert cert -www >said 2>err & p=$!
+for i in $(seq 200); do
   grep -q '^ACCEPT' said && break; kill -0 $p 2>/dev/null || break; sleep 0.1
 done
 grep -q '^ACCEPT' said && echo started || echo "refused $(head -1 err)"

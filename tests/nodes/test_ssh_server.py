@@ -160,7 +160,7 @@ def test_a_banner_without_product_names_stands_before_the_login(host, sshd):
     text = host.run(f"cat {banner}").stdout.lower()
     assert "authorised" in text or "authorized" in text
     assert not [word for word in ("debian", "ubuntu", "linux", "openssh", "\\") if word in text]
-    hello = host.run(f"timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/{sshd['port'][0]}; head -1 <&3'").stdout
+    hello = host.run(f"timeout 25 bash -c 'exec 3<>/dev/tcp/127.0.0.1/{sshd['port'][0]}; head -1 <&3'").stdout
     assert hello.startswith("SSH-2.0-"), hello
     assert "debian" not in hello.lower()
 
