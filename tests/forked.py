@@ -10,6 +10,7 @@ its own arguments, directory and output.
 from __future__ import annotations
 
 import array
+import atexit
 import json
 import os
 import signal
@@ -39,6 +40,13 @@ class _Outliving(subprocess.Popen[bytes]):
 
 _prepared: dict[str, socket.socket] = {}
 _guard = threading.Lock()
+
+
+@atexit.register
+def _let_go() -> None:
+    """The prepared processes end with their connections, and nobody is warned of one left open."""
+    for connection in _prepared.values():
+        connection.close()
 
 
 def python(
