@@ -45,6 +45,8 @@ PRELOADED = {
         "_pytest.logging",
         "_pytest.python",
         "_pytest.terminal",
+        "ansible.inventory.manager",
+        "ansible.vars.manager",
         "boto3",
         "botocore.client",
         "botocore.endpoint",
