@@ -178,6 +178,18 @@ def test_replaced_code_that_is_still_running_is_a_reason(node):
     assert json.loads(node.sudo("stockade-patching reason").stdout)["reason"] is None
 
 
+def test_an_installed_kernel_that_does_not_run_is_a_reason(node):
+    """A container has its host's kernel, so it is told that it is none, and has a file of a newer one."""
+    kernel = '/boot/vmlinuz-999.0-$(uname -r | sed "s/.*-//")'
+    none = "/usr/local/sbin/systemd-detect-virt"
+    node.sudo(f"printf '#!/bin/sh\\nexit 1\\n' > {none}; chmod 755 {none}; touch {kernel}")
+    (cause,) = json.loads(node.sudo("stockade-patching reason").stdout)["reason"]["causes"]
+    assert cause.startswith("kernel 999.0-") and cause.endswith(" is running")
+    node.sudo(f"rm {kernel}")
+    assert json.loads(node.sudo("stockade-patching reason").stdout)["reason"] is None
+    node.sudo(f"rm {none}")
+
+
 def test_an_expired_hold_is_lifted_and_the_update_comes(node):
     outcome = patch(node, patching_holds=[{**HELD, "until": "2020-01-01"}])
     assert outcome.changed
