@@ -50,6 +50,11 @@ from ansible.module_utils.basic import AnsibleModule
 STAMP = "/var/lib/apt/periodic/update-success-stamp"
 LISTS = "/var/lib/apt/lists"
 ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "NEEDRESTART_SUSPEND": "1"}
+# dpkg's own journal, numbered files: what an interrupted run had not yet written to its database.
+JOURNAL = "/var/lib/dpkg/updates"
+SETTLED = frozenset(("installed", "config-files", "not-installed"))
+FORCED = ("--force-confdef", "--force-confold")
+KEEP = [word for force in FORCED for word in ("-o", f"Dpkg::Options::={force}")]
 ATTEMPTS = 2  # that only warn; a last one after them says why it failed
 CUT_OFF = 124
 
@@ -67,6 +72,11 @@ def index_is_old(minutes: int, now: float) -> bool:
         return not has_lists or now - os.stat(STAMP).st_mtime > minutes * 60
     except FileNotFoundError:
         return True
+
+
+def half_way(now: dict[str, str]) -> bool:
+    """Whether dpkg was interrupted: apt refuses to install anything before that is finished."""
+    return not set(now.values()) <= SETTLED or any(name.isdigit() for name in os.listdir(JOURNAL))
 
 
 def _fail(module: AnsibleModule, said: str, what: str, code: int) -> None:
@@ -177,16 +187,19 @@ def main() -> None:
         module.exit_json(**result)
 
     options = ["-q", "-y", "-o", f"DPkg::Lock::Timeout={given['lock_seconds']}"]
+    interrupted = half_way(now)
+    if interrupted:  # its code says nothing: a package that cannot be configured yet may lack what comes now
+        module.run_command(["dpkg", *FORCED, "--configure", "-a"], environ_update=ENVIRONMENT)
     if missing and index_is_old(given["index_minutes"], time.time()):
         _refresh_index(module, options)
         result["index_refreshed"] = True
-    keep = [o for word in ("confdef", "confold") for o in ("-o", f"Dpkg::Options::=--force-{word}")]
     removals = [f"{package}-" for package in purged if now[package] == "installed"]
     if missing or removals:
         command = [
             "apt-get",
             *options,
-            *keep,
+            *KEEP,
+            *(["--fix-broken"] if interrupted else []),
             "--no-install-recommends",
             "--purge",
             "install",

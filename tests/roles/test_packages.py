@@ -37,6 +37,18 @@ def test_a_second_run_changes_nothing_and_needs_no_network(lone_node_module):
         node.sudo("nft delete table inet cut")
 
 
+def test_what_a_power_cut_left_half_way_is_finished_first(lone_node_module):
+    """dpkg was stopped with a package unpacked and its journal not yet written back: apt refuses to go on."""
+    node = lone_node_module
+    cut = (
+        "dpkg --purge logrotate && dpkg --unpack /var/cache/apt/archives/logrotate_*.deb"
+        " && dpkg --status logrotate > /var/lib/dpkg/updates/0001 && apt-get --yes install logrotate"
+    )
+    assert "dpkg was interrupted" in node.sudo(cut).stderr
+    harden(node, "packages")
+    assert "installed logrotate" in node.sudo(LIST).stdout.splitlines()
+
+
 def test_another_proxy_takes_effect(lone_node_module):
     node = lone_node_module
     harden(node, "packages", packages_proxy="192.0.2.1:3142")
