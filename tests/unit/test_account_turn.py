@@ -26,7 +26,7 @@ class Walk:
     def __call__(self, environ: dict[str, Any], _start: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/function":
             with let_others(), ThreadPoolExecutor(max_workers=1) as pool:
-                pool.submit(ask, self.asked, "/").result(timeout=10)
+                pool.submit(ask, self.asked, "/").result(timeout=120)
         return self._answer()
 
     def _answer(self) -> Iterator[bytes]:

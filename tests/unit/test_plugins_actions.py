@@ -204,7 +204,7 @@ class Login:
 
         def attempt(_timeout: int) -> dict[str, Any]:
             self._begun.set()
-            assert self._facts_read.wait(10), "the facts wait for the login"
+            assert self._facts_read.wait(120), "the facts wait for the login"
             time.sleep(0.1)
             self._clock[0] += 1000
             return {"failed": bool(self._said), "msg": self._said}
@@ -217,7 +217,7 @@ def preflown(monkeypatch: pytest.MonkeyPatch, said: str, **facts: Any) -> dict[s
     facts_read, begun, clock = threading.Event(), threading.Event(), [1_800_000_000.0]
 
     def execute(*_: Any, **__: Any) -> dict[str, Any]:
-        assert said == "no ssh" or begun.wait(10), "the login waits for the facts"
+        assert said == "no ssh" or begun.wait(120), "the login waits for the facts"
         facts_read.set()
         return {**FACTS, **facts}
 

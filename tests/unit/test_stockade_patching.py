@@ -258,7 +258,7 @@ def test_a_lock_is_waited_for_and_anything_else_is_tried_again(monkeypatch):
     )
     monkeypatch.setattr(packages, "attempt", lambda *_: next(answers))
     monkeypatch.setattr(packages, "PAUSE", 0)
-    assert packages.apt("apt-get", "update", seconds=1, lock_seconds=5, tries=2) == "done"
+    assert packages.apt("apt-get", "update", seconds=1, lock_seconds=500, tries=2) == "done"
 
 
 def test_a_lock_that_is_never_let_go_is_an_error(monkeypatch):

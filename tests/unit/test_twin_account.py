@@ -103,7 +103,7 @@ def test_a_chosen_port_is_used_and_a_killed_account_counts_as_none(tmp_path: Pat
     try:
         assert started.endpoint == f"http://localhost:{port}"
         os.kill(started.pid, signal.SIGKILL)
-        psutil.Process(started.pid).wait(5)
+        psutil.Process(started.pid).wait(60)
         assert account.find(tmp_path) is None
     finally:
         account.stop(tmp_path)
