@@ -40,11 +40,11 @@ def test_what_a_hostile_node_says_is_read_and_never_acts(visit: Visits) -> None:
     page.wait_for_selector("#heat:not([hidden])")
     page.fill("#search", "onerror")
     page.locator("details.control:not([hidden]) > summary").first.click()
-    page.wait_for_selector("details.control[open] .results > li", timeout=5000)
+    page.wait_for_selector("details.control[open] .results > li", timeout=60000)
     page.focus("#heat canvas")
     page.keyboard.press("n")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#heat-pick .results > li", timeout=5000)
+    page.wait_for_selector("#heat-pick .results > li", timeout=60000)
     page.locator("#heat-pick details.evidence > summary").first.click()
     assert "<script>alert(1)</script>" in page.inner_text("#heat-pick pre >> nth=0")
     assert page.locator("main img, main iframe, main link, main script").count() == 0

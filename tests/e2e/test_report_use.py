@@ -24,7 +24,7 @@ def test_the_status_filter_leaves_only_what_matches(visit: Visits) -> None:
     )
     assert set(statuses) == {"fail"}
     page.click("#filters button[type=reset]")
-    page.wait_for_selector("#shown:has-text('120 of 120')", timeout=3000)
+    page.wait_for_selector("#shown:has-text('120 of 120')", timeout=60000)
 
 
 def test_search_and_severity_work_together_and_say_when_nothing_matches(visit: Visits) -> None:
@@ -67,7 +67,7 @@ def test_a_cell_of_the_matrix_opens_its_evidence_by_keyboard(visit: Visits) -> N
     cell.focus()
     page.keyboard.press("Enter")
     row = page.locator(f"#{target}")
-    row.wait_for(state="visible", timeout=3000)
+    row.wait_for(state="visible", timeout=60000)
     assert row.evaluate("(e) => e.closest('details.control').open")
     assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
     box = row.bounding_box()
@@ -108,7 +108,7 @@ def test_a_large_report_opens_its_results_on_demand(visit: Visits) -> None:
     page = seen.page
     control = page.locator("#c-STK-SSH-002")
     control.locator("summary").first.click()
-    page.wait_for_selector("#c-STK-SSH-002 .results > li >> nth=99", timeout=10000)
+    page.wait_for_selector("#c-STK-SSH-002 .results > li >> nth=99", timeout=60000)
     report_rows = [r for r in fleet().results if r.control == "STK-SSH-002"]
     assert len(report_rows) == 100
     shown = control.locator(".results > li .subject").all_inner_texts()
