@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,15 @@ def test_with_the_kernels_datapath_each_tunnel_names_an_interface_of_its_own(nod
     assert "IKEv2" in listed
     assert "IKEv1" not in listed
     assert run(node).stdout.count("changed=0") == 1
+
+
+def test_its_units_are_closed_in_and_do_their_work_all_the_same(node: Lone) -> None:
+    said = node.sudo("systemd-analyze security --no-pager stockade-gateway customer-gateway-keep").stdout
+    scores = dict(re.findall(r"exposure level for (\S+): ([0-9.]+)", said))
+    bounds = {"stockade-gateway.service": 2.0, "customer-gateway-keep.service": 1.5}
+    assert set(scores) == set(bounds), said
+    assert {unit: score for unit, score in scores.items() if float(score) > bounds[unit]} == {}
+    node.sudo("nft flush ruleset; systemctl restart stockade-gateway; systemctl start customer-gateway-keep")
+    assert "chain" in node.sudo("nft list ruleset").stdout
+    told = node.sudo("journalctl -t customer-gateway -o cat").stdout
+    assert "tunnel acme-customer-1 is down; starting it" in told
