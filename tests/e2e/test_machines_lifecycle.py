@@ -267,7 +267,7 @@ def test_killed_in_the_middle_nothing_is_left_after_a_sweep(moment: str) -> None
 
 def _until_recorded(home: Path, words: list[str], process: subprocess.Popen[bytes]) -> None:
     """Wait until a line of the ledger (or its directory) tells that the run got this far."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline and process.poll() is None:
         lines = (home / "ledger.jsonl").read_text().splitlines() if (home / "ledger.jsonl").exists() else []
         if any(all(word in line for word in words) for line in lines):
