@@ -48,6 +48,16 @@ def test_other_servers_replace_the_old_ones(node):
     assert node.sudo(SOURCES).stdout.split() == ["192.0.2.1", "192.0.2.2"]
 
 
+def test_an_answer_that_proves_nothing_is_not_taken_where_proofs_are_offered(node):
+    """The service centre's server answers, and cannot prove itself: it is not asked for the time at all."""
+    authenticated = [{"address": "172.30.20.11", "name": "172.30.20.11", "nts": True}]
+    harden(node, "time_sync", time_sync_servers=authenticated)
+    asked = node.sudo("chronyc -c -N authdata | cut -d, -f1,2").stdout.split()
+    assert asked == ["172.30.20.11,NTS"]
+    assert node.sudo("chronyc waitsync 3 0 0 1").returncode != 0, "an answer without a proof was taken"
+    assert "Normal" not in node.sudo("chronyc tracking | grep Leap").stdout
+
+
 def test_a_server_that_chronyd_does_not_understand_is_refused_before_it_is_installed(node):
     before = node.sudo("cat /etc/chrony/chrony.conf").stdout
     outcome = run_roles(node, "time_sync", time_sync_servers=[{"address": "192.0.2.1 nonsense"}])
