@@ -37,9 +37,9 @@ def base(node):
 def as_it_was(node, base):
     """After each test a new login becomes root, nothing waits, and what lets people in is as it was."""
     yield
-    seen = run.look(node, 40)
+    seen = run.look(node)
     assert seen["in"], f"LOCKED OUT: {seen['said']}"
-    wait_until(lambda: run.look(node)["pending"] is None, 40, "the end of the revert")
+    wait_until(lambda: run.look(node)["pending"] is None, 150, "the end of the revert")
     assert judge.differences(base, run.look(node)) == []
 
 
@@ -70,14 +70,14 @@ def test_a_revert_that_gets_stuck_half_way_lets_us_in_and_is_finished_later(node
     motd = {"path": "/etc/motd", "content": "half-way\n"}
     shut = shell("mount --bind /etc/motd /etc/motd && mount -o remount,ro,bind /etc/motd")
     code, said = run.adhoc(node, "guarded_change", change(motd, activate=[shut]))
-    seen, told = run.look(node, 20), history(node)
+    seen, told = run.look(node), history(node)
     node.sudo("umount /etc/motd")
     assert code != 0, said
     assert seen["in"], "a file that nobody logs in by kept everybody out"
     assert seen["pending"], "a revert that was not whole is not over"
     assert {event["event"] for event in told} == {"not reverted"}
     assert "came back only in part: /etc/motd: Read-only file system" in told[-1]["why"]
-    wait_until(lambda: run.look(node)["pending"] is None, 60, "the rest of the revert")
+    wait_until(lambda: run.look(node)["pending"] is None, 150, "the rest of the revert")
     assert history(node)[-1]["event"] == "reverted"
 
 
@@ -89,12 +89,12 @@ def test_power_that_is_lost_in_the_middle_of_a_revert_reverts_again(node):
     grub = {"path": "/etc/default/grub.d/60-lockout.cfg", "content": "X=1\n"}
     with ThreadPoolExecutor(1) as pool:
         tried = pool.submit(run.adhoc, node, "guarded_change", change(grub, activate=[]))
-        wait_until(lambda: node.sudo("test -e /run/reverting").returncode == 0, 40, "the revert")
+        wait_until(lambda: node.sudo("test -e /run/reverting").returncode == 0, 150, "the revert")
         assert run.look(node)["pending"], "it was not in the middle"
         node.power_cut()
         node.start()
         assert tried.result()[0] != 0
-    event = run.look(node, 20)["event"]
+    event = run.look(node)["event"]
     assert (event["event"], event["why"]) == ("reverted", "the node restarted")
     node.sudo("rm -rf /usr/sbin/update-grub /etc/default/grub.d")
 
@@ -104,7 +104,7 @@ def test_the_disk_of_the_guards_own_state_fills_up_in_the_middle(node):
     node.sudo("mount -t tmpfs -o size=14m,mode=700 tmpfs /var/lib/stockade")
     fill = shell("cat /dev/zero > /var/lib/stockade/zero; test ! -s /nowhere")
     code, said = run.adhoc(node, "guarded_change", change(activate=[fill]))
-    seen = run.look(node, 20)
+    seen = run.look(node)
     room = node.sudo("df --output=avail /var/lib/stockade | tail -1").stdout.strip()
     node.sudo("umount /var/lib/stockade")
     assert code != 0
@@ -129,7 +129,7 @@ def test_a_generation_whose_pam_module_is_gone_is_not_brought_back(node):
     node.sudo(f"cp {where}/pam_permit.so {where}/pam_stk.so")
     pam = {"path": "/etc/pam.d/stk", "content": "auth required pam_stk.so\n"}
     away = {"path": "/etc/pam.d/stk", "state": "absent"}
-    common = {"concern": "pam", "revert_after": SECONDS, "proof_timeout": 5}
+    common = {"concern": "pam", "revert_after": 300, "proof_timeout": 120}  # the first two have to hold
     for files in (pam, away):
         code, said = run.adhoc(node, "guarded_change", {**common, "files": [files]})
         assert code == 0, said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,28 @@ def variant(number: int) -> dict[str, Any]:
         "ssh_server_login_grace_seconds": 31 + number % 29,
         "local_firewall_log_per_minute": 10 + number % 29,
     }
+
+
+def patient(number: int) -> dict[str, Any]:
+    """The same where nobody waits for a revert: a busy machine brings none about."""
+    return {**variant(number), "access_guard_revert_after": 600, "access_guard_proof_timeout": 120}
+
+
+def settled(node) -> dict[str, Any]:
+    """What the guard has written down last, once nothing waits: it does so before it lets go of a change."""
+    wait_until(lambda: run.look(node)["pending"] is None, 150, "the end of the revert")
+    found: dict[str, Any] = run.look(node)["event"]
+    return found
+
+
+def in_time(node, attempt: Callable[[], tuple[int, str]]) -> tuple[int, str]:
+    """An attempt; again when the machine was so busy that its timer came before the change was whole."""
+    for _ in range(4):
+        code, said = attempt()
+        if "and was reverted meanwhile" not in said:
+            break
+        settled(node)
+    return code, said
 
 
 def shut(node) -> dict[str, Any]:
@@ -69,13 +91,19 @@ def pending(node) -> dict[str, Any] | None:
     return found
 
 
+def newest(node) -> int:
+    """The generation of the last change, which waits for its proof or was reverted since."""
+    found: int = json.loads(node.sudo("stockade-guard status").stdout)["generations"][-1]["generation"]
+    return found
+
+
 def ssh_that_stops(node, number: int, wait: bool) -> tuple[str, Path]:
     """An ssh for the controller that stops it at its n-th proof: (its path, the file that says so)."""
     home = node.inventory_file.parent
     script, count, stopped = home / "ssh-stops", home / "ssh-count", home / "ssh-stopped"
     stopped.unlink(missing_ok=True)
     count.write_text("")
-    end = "sleep 120" if wait else "kill -9 0"
+    end = "sleep 600" if wait else "kill -9 0"
     script.write_text(
         "#!/bin/sh\n"
         f'case "$*" in *"stockade-guard confirm"*) echo >> {count}\n'

@@ -35,7 +35,7 @@ class Case:
     activate: tuple[str, ...] = ()
     validate: tuple[str, ...] = ()
     check: tuple[str, ...] = ()
-    revert_after: int = 25
+    revert_after: int = 60
     role: str = ""
     variables: dict[str, Any] = field(default_factory=dict)
     preflight: dict[str, Any] = field(default_factory=dict)
