@@ -219,6 +219,14 @@ def test_the_lock_is_the_last_rule_of_all(node):
     assert sum(line.startswith("-e") for line in kept) == 1
 
 
+def test_a_disk_that_fills_up_with_records_is_said_aloud(node):
+    """By the program that auditd calls then: a line at a level that the forwarded journal keeps."""
+    called = node.sudo("grep -oP '(?<=^space_left_action = EXEC ).*' /etc/audit/auditd.conf").stdout.strip()
+    assert called and node.sudo(called).returncode == 0
+    said = node.sudo("journalctl --sync; journalctl -t stockade-audit -p crit -o cat").stdout
+    assert "only a quarter of the disk" in said
+
+
 def test_every_rule_is_understood_by_the_audit_library(node):
     text = base64.b64encode(PARSER.read_bytes()).decode()
     run = f"echo {text} | base64 -d > /srv/parser.py; python3 /srv/parser.py"
