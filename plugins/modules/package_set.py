@@ -150,6 +150,18 @@ def _end(process: subprocess.Popen[bytes]) -> int:
     return CUT_OFF
 
 
+def _finish(module: AnsibleModule, options: list[str]) -> None:
+    """Finish what dpkg was interrupted in; a package of which only half of the files are there comes anew."""
+    # Its code says nothing: a package that cannot be configured yet may lack one that comes later.
+    module.run_command(["dpkg", *FORCED, "--configure", "-a"], environ_update=ENVIRONMENT)
+    query = ["dpkg-query", "--show", "--showformat", "${db:Status-Eflag} ${binary:Package}\\n"]
+    flags = (line.split() for line in module.run_command(query, check_rc=True)[1].splitlines())
+    broken = [flag[1] for flag in flags if flag[0] == "reinstreq"]
+    again = ["--reinstall"] if broken else []
+    command = ["apt-get", *options, *KEEP, "--no-remove", "--fix-broken", *again, "install", *broken]
+    _fetch(module, command, "finishing an interrupted installation")
+
+
 def _refresh_index(module: AnsibleModule, options: list[str]) -> None:
     # A mirror that is not complete yet must not pass as no updates: any failed source is an error.
     command = ["apt-get", *options, "-o", "APT::Update::Error-Mode=any", "update"]
@@ -187,19 +199,17 @@ def main() -> None:
         module.exit_json(**result)
 
     options = ["-q", "-y", "-o", f"DPkg::Lock::Timeout={given['lock_seconds']}"]
-    interrupted = half_way(now)
-    if interrupted:  # its code says nothing: a package that cannot be configured yet may lack what comes now
-        module.run_command(["dpkg", *FORCED, "--configure", "-a"], environ_update=ENVIRONMENT)
     if missing and index_is_old(given["index_minutes"], time.time()):
         _refresh_index(module, options)
         result["index_refreshed"] = True
+    if half_way(now):
+        _finish(module, options)
     removals = [f"{package}-" for package in purged if now[package] == "installed"]
     if missing or removals:
         command = [
             "apt-get",
             *options,
             *KEEP,
-            *(["--fix-broken"] if interrupted else []),
             "--no-install-recommends",
             "--purge",
             "install",

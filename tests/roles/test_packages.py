@@ -38,15 +38,16 @@ def test_a_second_run_changes_nothing_and_needs_no_network(lone_node_module):
 
 
 def test_what_a_power_cut_left_half_way_is_finished_first(lone_node_module):
-    """dpkg was stopped with a package unpacked and its journal not yet written back: apt refuses to go on."""
+    """As dpkg leaves it: a package half written, one without its scripts, a journal not yet written back."""
     node = lone_node_module
-    cut = (
-        "dpkg --purge logrotate && dpkg --unpack /var/cache/apt/archives/logrotate_*.deb"
-        " && dpkg --status logrotate > /var/lib/dpkg/updates/0001 && apt-get --yes install logrotate"
-    )
-    assert "dpkg was interrupted" in node.sudo(cut).stderr
+    left = {"libauparse0": "install reinstreq unpacked", "auditd": "install ok unpacked"}
+    spoil = [f"-e '/^Package: {name}$/,/^$/s/^Status: .*/Status: {status}/'" for name, status in left.items()]
+    node.sudo("dpkg --status logrotate > /var/lib/dpkg/updates/0001")
+    node.sudo(f"sed -i {' '.join(spoil)} /var/lib/dpkg/status")
+    assert "dpkg was interrupted" in node.sudo("apt-get --yes install tzdata").stderr
     harden(node, "packages")
-    assert "installed logrotate" in node.sudo(LIST).stdout.splitlines()
+    assert node.sudo("dpkg --audit").stdout == ""
+    assert "installed auditd" in node.sudo(LIST).stdout.splitlines()
 
 
 def test_another_proxy_takes_effect(lone_node_module):
