@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from twin.ledger import Ledger
+from twin.machines import ssh
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,3 +32,14 @@ def test_several_who_come_at_once_do_not_take_the_same_remains_apart(tmp_path: P
     assert [process.returncode for process in coming] == [0] * 4, said
     assert len({home for home, _ in said}) == 4
     assert list((tmp_path / "lone").iterdir()) == []
+
+
+def test_nodes_of_two_homes_share_no_connection_though_they_share_their_addresses(tmp_path: Path) -> None:
+    """Ansible knows its shared connections by address and user alone: one would lead to the other's node."""
+    places = set()
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ssh_key.pub").write_text("ssh-ed25519 AAAA twin\n")
+        facts = ssh.connection(tmp_path / name, ["edge-a-1"])["edge-a-1"]
+        places.add((facts["ansible_control_path_dir"], facts["ansible_ssh_common_args"]))
+    assert len({folder for folder, _ in places}) == len({arguments for _, arguments in places}) == 2

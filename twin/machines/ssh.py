@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fault import Fault
-from twin.ledger import TOKEN, Ledger
+from twin.ledger import TOKEN, Ledger, prefix
 
 USER = "admin"
 KEY_TYPES = ("ed25519", "ecdsa", "rsa")
@@ -117,6 +117,8 @@ def connection(home: Path, nodes: Iterable[str]) -> dict[str, dict[str, Any]]:
         "users_controller_keys": [public],
         "ansible_ssh_private_key_file": str(home / "ssh_key"),
         "ansible_ssh_common_args": f"-F {home / 'ssh_config'}",
+        # Ansible's own shared connections are known by address and user, which two homes have in common.
+        "ansible_control_path_dir": f"/run/{prefix(home)}",
     }
     return {name: dict(facts) for name in nodes}
 
