@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -237,7 +238,12 @@ def test_no_key_is_in_state_preview_log_or_report_and_a_planted_one_is_found(
 def test_no_process_was_called_with_a_key_and_a_planted_one_is_found(written: told_keys.Written) -> None:
     assert written.arguments.telling(written.keys) == []
     with told_keys.Arguments() as looking:
-        subprocess.run([sys.executable, "-c", "import time; time.sleep(1)", written.keys[0]], check=True)
+        planted = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", written.keys[0]])
+        before, deadline = looking.looks, time.monotonic() + 300
+        while looking.looks < before + 2 and time.monotonic() < deadline:
+            time.sleep(0.05)  # until one whole look has begun after it
+        planted.kill()
+        planted.wait()
     assert len(looking.telling(written.keys)) == 1
 
 
