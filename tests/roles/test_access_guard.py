@@ -115,12 +115,12 @@ def test_the_suites_find_a_converged_node_passing(node):
 
 def test_a_rule_added_by_hand_is_found_and_taken_away_and_threats_stay(node):
     node.sudo("nft add rule inet stockade input tcp dport 8080 accept")
-    node.sudo("nft add element inet stockade threats4 '{ 192.0.2.7 timeout 1d }'")
+    node.sudo("nft add element inet stockade threats4 '{ 192.0.2.7 timeout 2d }'")
     assert node.sudo("stockade-firewall verify").returncode == 1
     assert harden(node, "local_firewall").changed == ("The packet filter follows the intent",)
     assert node.sudo("stockade-firewall verify").returncode == 0
     assert "8080" not in node.sudo("nft list chain inet stockade input").stdout
-    assert "192.0.2.7 timeout 1d expires 23h" in node.sudo("nft list set inet stockade threats4").stdout
+    assert "192.0.2.7 timeout 2d expires 1d23h" in node.sudo("nft list set inet stockade threats4").stdout
 
 
 def test_a_source_in_the_threat_set_is_shut_out_and_administrators_are_not(node):
