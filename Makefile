@@ -46,7 +46,7 @@ check: python ## lint, types, unit tests: a minute or two
 test: python machine testing ## every test but those of test-kinds and test-vm
 	@.ci/test
 
-test-kinds: python machine ## every kind of server x level x release through the whole sequence; takes half an hour
+test-kinds: python machine ## every kind of server x level x release through the whole sequence; takes an hour or more
 	@$(PYTHON) -m pytest -v -p no:cacheprovider --every-kind tests/e2e/test_kinds.py
 
 test-vm: python machine ## what only a node with a kernel of its own can show, in QEMU; takes the better part of an hour

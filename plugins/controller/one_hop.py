@@ -35,6 +35,14 @@ def joined(stack: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
     return [{**stack[0], "kwargs": {**login, "python_path": [*sudo, *python]}}]
 
 
+def as_root(stack: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The stack with Ansible's default way to root, where it names a login only: a play's own reset does."""
+    if [hop["method"] for hop in stack] != ["ssh"]:
+        return stack
+    way = dict.fromkeys(("username", "password", "sudo_path", "sudo_args"))
+    return [*stack, {"method": "sudo", "kwargs": {**way, "python_path": stack[0]["kwargs"]["python_path"]}}]
+
+
 def connect_in_one() -> None:
     """For this process and those that fork from it; a second call changes nothing."""
     if Connection is None or getattr(Connection, "stockade_one_hop", False):
@@ -56,7 +64,7 @@ def connect_in_one() -> None:
 
     def built(self: Any) -> tuple[str, list[dict[str, Any]]]:
         name, stack = plain_stack(self)
-        one = joined(stack) if getattr(self, "stockade_resets", False) else None
+        one = joined(as_root(stack)) if getattr(self, "stockade_resets", False) else None
         if one is None:
             return name, stack
         # A reset names the login by leaving the last hop out; one that a play asks for becomes nobody.

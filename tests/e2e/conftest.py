@@ -10,7 +10,7 @@ from tests import forked
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--every-kind`: test_kinds.py over every kind, level and release; half an hour instead of minutes."""
+    """`--every-kind`: test_kinds.py over every kind, level and release; an hour instead of minutes."""
     parser.addoption("--every-kind", action="store_true", help="every kind, level and release")
 
 

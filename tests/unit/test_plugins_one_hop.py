@@ -61,15 +61,15 @@ def test_everything_else_goes_mitogens_own_way(one_hop: Any, other: list[dict[st
 class Node:
     """A connection that refuses some stacks."""
 
-    def __init__(self, says: dict[int, Exception], *, become: bool = True) -> None:
-        self.become, self.says, self.tried = become, says, list[int]()
+    def __init__(self, says: dict[int, Exception], *, become: bool = True, hops: int = 2) -> None:
+        self.hops, self.become, self.says, self.tried = hops, become, says, list[int]()
         self.ended: list[list[dict[str, Any]]] = []
         self._play_context = SimpleNamespace(vars=dict[str, Any]())
         self.context: str | None = None
         self.login_context: str | None = None
 
     def _build_stack(self) -> tuple[str, list[dict[str, Any]]]:
-        return "node", stack()
+        return "node", stack()[: self.hops]
 
     def reset(self) -> None:
         self.told = self._play_context.vars.pop("_mitogen.smuggled.reset_connection", None)
@@ -109,9 +109,11 @@ def test_a_refused_sudo_is_tried_as_mitogen_does_and_an_unreachable_node_is_not_
     assert node.tried == tried
 
 
-@pytest.mark.parametrize("become", [True, False], ids=["an-action", "a-play"])
+@pytest.mark.parametrize(
+    ("become", "hops"), [(True, 2), (False, 2), (False, 1)], ids=["an-action", "a-play", "a-play-as-nobody"]
+)
 def test_a_reset_ends_the_short_way_and_mitogens_own(
-    one_hop: Any, monkeypatch: pytest.MonkeyPatch, become: bool
+    one_hop: Any, monkeypatch: pytest.MonkeyPatch, become: bool, hops: int
 ) -> None:
     """After a reboot nobody may hold on to a connection that is dead; a play's own reset becomes nobody."""
 
@@ -120,12 +122,12 @@ def test_a_reset_ends_the_short_way_and_mitogens_own(
 
     monkeypatch.setattr(one_hop, "Connection", Plain)
     one_hop.connect_in_one()
-    node = Plain({}, become=become)
+    node = Plain({}, become=become, hops=hops)
     node._play_context.vars["_mitogen.smuggled.reset_connection"] = "the task"
     node.reset()
     assert node.told == "the task", (
         "the second one is a reset without its task, which mitogen does not survive"
     )
     assert node._play_context.vars == {}
-    assert node.ended == [stack()[:1] if become else stack(), one_hop.joined(stack())]
-    assert node._build_stack()[1] == stack()
+    assert node.ended == [stack()[:1] if become else stack()[:hops], one_hop.joined(stack())]
+    assert node._build_stack()[1] == stack()[:hops]
