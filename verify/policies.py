@@ -92,13 +92,16 @@ _OF_KEYS = (
     *("foranyvalue:stringequals kms:resourcealiases", "foranyvalue:stringlike kms:resourcealiases"),
     "stringequals kms:viaservice",
 )
+_EVERY_KEY = re.compile(r"\*|arn:aws[a-z-]*:kms:\*|arn:aws[a-z-]*:kms:(\*:[^:]*|[^:]*:\*):(\*|key/\*)")
+_KEYS_OF_A_REGION = re.compile(r"arn:aws[a-z-]*:kms:[^:*]+:[^:*]+:(\*|key/\*)")
 
 
 def opens_every_key(statement: Statement) -> bool:
-    """Does it allow to decrypt with whatever key there is, unbounded by alias or service?
+    """Does it allow to decrypt with whatever key there is: of all regions and accounts, or of one, unbounded
+    by alias or service?
 
-    AWS Foundational Security Best Practices KMS.1 and KMS.2 name the two actions; they look at the resource
-    alone and know no condition.
+    AWS Foundational Security Best Practices KMS.1 and KMS.2 name the two actions. They know no condition, and
+    take the keys of one region and account for some (Security Hub User Guide, KMS controls, read 2026-11).
     """
     if statement.get("Effect") != "Allow":
         return False
@@ -107,10 +110,9 @@ def opens_every_key(statement: Statement) -> bool:
         named = not all(covers(statement["NotAction"], action) for action in actions)
     else:
         named = any(covers(statement.get("Action", []), action) for action in actions)
-    anything = "NotResource" in statement or any(
-        re.fullmatch(r"\*|arn:aws[a-z-]*:kms:[^:]*:[^:]*:(\*|key/\*)|arn:aws[a-z-]*:kms:\*", resource)
-        for resource in statement.get("Resource", [])
-    )
+    resources = statement.get("Resource", [])
+    everywhere = "NotResource" in statement or any(_EVERY_KEY.fullmatch(one) for one in resources)
     found = conditions(statement)
     bounded = any(key in found and "*" not in found[key] for key in _OF_KEYS)
-    return named and anything and not bounded
+    of_a_region = any(_KEYS_OF_A_REGION.fullmatch(one) for one in resources)
+    return named and (everywhere or (of_a_region and not bounded))

@@ -100,7 +100,7 @@ def _functions(module: types.ModuleType) -> Iterator[types.FunctionType]:
 def _exchange_values(module: types.ModuleType, broken: types.ModuleType) -> None:
     """What a module says outside of functions: its plain values, and what its models ask for."""
     for name, value in vars(broken).items():
-        mine = vars(module).get(name)
+        mine: Any = vars(module).get(name)
         if isinstance(value, _PLAIN) and not name.startswith("__") and mine != value:
             setattr(module, name, value)
         elif isinstance(value, type) and issubclass(value, BaseModel) and mine.__module__ == module.__name__:
@@ -213,12 +213,12 @@ def _collect(listed: list[Weakening], told: IO[str]) -> NoReturn:
         silent = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(silent, descriptor)
-        sys.stdout = sys.__stdout__ = io.TextIOWrapper(os.fdopen(1, "wb", closefd=False), write_through=True)
-        sys.stderr = sys.__stderr__ = io.TextIOWrapper(os.fdopen(2, "wb", closefd=False), write_through=True)
+        sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", closefd=False), write_through=True)
+        sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", closefd=False), write_through=True)
         os.chdir(ROOT)
         for name in [name for name in os.environ if name.startswith("PYTEST_")]:
             del os.environ[name]
-        pytest.Pytester.runpytest_subprocess = _run_in_process  # type: ignore[method-assign]
+        pytest.Pytester.runpytest_subprocess = _run_in_process  # type: ignore[assignment]
         files = sorted({test.partition("::")[0] for one in listed for test in one.red})
         off = [word for name in OFF for word in ("-p", f"no:{name}")]
         pytest.main([*files, "-q", f"--rootdir={ROOT}", *off], plugins=[_Forked(listed, told)])
