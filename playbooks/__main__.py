@@ -2,15 +2,18 @@
 
 A third of what a start costs is left out (docs/decisions/0007-speed.md): paramiko, which Ansible imports
 where it is installed and nothing here connects by; every other way to connect and to become somebody, which
-Ansible loads before it knows which ones a play takes; and the copy of each file's content, made so that a
-second reader finds it as it was: here a second reader has the file parsed again.
+Ansible loads before it knows which ones a play takes; what fetches collections, which mitogen imports to
+find those that a module comes from; and the copy of each file's content, made so that a second reader finds
+it as it was: here a second reader has the file parsed again.
 """
 
 from __future__ import annotations
 
 import gc
+import importlib
 import sys
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 # What is imported and parsed stays to the end; to look through it again and again is a tenth of a start.
@@ -38,6 +41,24 @@ def preloaded(loader: PluginLoader, names: tuple[str, ...]) -> None:
     loader.all = chosen
 
 
+class Late(ModuleType):
+    """A module that is loaded when something of it is first asked for, not where it is imported."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if sys.modules[self.__name__] is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def late(name: str) -> None:
+    """Let a module that nobody has imported yet be such a one."""
+    above, _, last = name.rpartition(".")
+    sys.modules[name] = module = Late(name)
+    setattr(importlib.import_module(above), last, module)
+
+
 def uncopied() -> None:
     """Let whoever reads a file first have what was parsed, and nobody share it."""
     plain, read = DataLoader.load_from_file, set[tuple[int, str]]()
@@ -57,6 +78,7 @@ def uncopied() -> None:
 
 if __name__ == "__main__":
     uncopied()
+    late("ansible.collections.list")
     for kind, taken in TAKEN:
         preloaded(kind, taken)
     sys.argv[0] = "ansible-playbook"

@@ -19,6 +19,9 @@ from typing import Any
 
 from ansible._internal._templating import _jinja_bits
 from ansible._internal._templating._jinja_bits import AnsibleEnvironment
+from ansible._internal._templating._jinja_plugins import JinjaPluginIntercept
+from ansible.plugins.loader import filter_loader, test_loader
+from ansible.utils.collection_loader._collection_finder import _get_collection_metadata
 from jinja2 import FileSystemBytecodeCache
 from jinja2.environment import TemplateExpression
 
@@ -128,11 +131,61 @@ def keep_templates(kept: Kept) -> None:
     AnsibleEnvironment.compile_expression = expression
 
 
+def leads_elsewhere(kind: str, name: str) -> bool:
+    """Whether Ansible's own collection says that a filter or test of this name is another collection's."""
+    try:
+        routes = _get_collection_metadata("ansible.builtin").get("plugin_routing", {})
+    except ValueError:  # collections are not set up in this process
+        return True
+    return name in routes.get(kind, {})
+
+
+def keep_names() -> None:
+    """Let Jinja's own filters and tests be found without a search through Ansible's, which knows no `join`.
+
+    Ansible looks through all its plugins for each of them, anew for each task. What a plugin of Ansible's or
+    of ours is called, or what its collection leads elsewhere, is looked up as before.
+    """
+    plain = JinjaPluginIntercept.__getitem__
+    for kind in (filter_loader, test_loader):
+        kind._ensure_non_collection_wrappers()  # here, and not in each worker
+
+    def found(self: JinjaPluginIntercept, key: str) -> Any:
+        loader = self._plugin_loader
+        if (
+            key not in self._wrapped_funcs
+            and "." not in key
+            and key in self._jinja_builtins
+            and key not in loader._cached_non_collection_wrappers
+            and not leads_elsewhere(loader.type, key)
+        ):
+            return self._wrap_and_set_func(self._jinja_builtins[key])
+        return plain(self, key)
+
+    JinjaPluginIntercept.__getitem__ = found
+
+
+def on_node() -> dict[str, str]:
+    """What is sent behind a source of mitogen's, by what tells the source from the others.
+
+    The core's own functions, and those of what runs modules, then find this `compile` before the builtin one.
+    """
+    text = Path(__file__).with_name("on_node.py").read_text(encoding="utf-8")
+    return {
+        "\nclass ExternalContext(": text,
+        "\nclass NewStyleRunner(": "from mitogen.core import compile\n",
+    }
+
+
 def keep_modules(kept: Kept) -> None:
-    """Let mitogen take from there what modules import, and its own sources without their comments."""
+    """Let mitogen take from there what modules import, and its own sources without their comments.
+
+    A node keeps what it compiles as well: `plugins/controller/on_node.py`.
+    """
     if master is None:  # over plain ssh nothing of it is done
         return
     plain = minify.minimize_source
+    added = on_node()
 
     def compiled(source: str | bytes, name: str, mode: str) -> Any:
         return kept.value(
@@ -140,7 +193,9 @@ def keep_modules(kept: Kept) -> None:
         )
 
     def minimized(source: str | bytes) -> Any:
-        return kept.value(["minimized", version("mitogen")], source, lambda: plain(source))
+        text = kept.value(["minimized", version("mitogen")], source, lambda: plain(source))
+        more = "".join(more for sign, more in added.items() if sign in text)
+        return f"{text}\n{more}" if more else text
 
     module_finder.compile = master.compile = compiled
     minify.minimize_source = minimized
@@ -150,4 +205,5 @@ def keep(folder: Path, plugins: list[Path]) -> None:
     """For this process and those that fork from it."""
     kept = Kept(folder, stamp(plugins))
     keep_templates(kept)
+    keep_names()
     keep_modules(kept)

@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 from collections import deque
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,10 @@ def beside(name: str) -> Any:
     """A module of `plugins/controller`, which no plugin path of Ansible's leads to."""
     whole = f"stockade_{name}"
     if whole not in sys.modules:
-        loader = SourceFileLoader(whole, str(PLUGINS / "controller" / f"{name}.py"))
-        sys.modules[whole] = module = importlib.util.module_from_spec(ModuleSpec(whole, loader))
+        place = PLUGINS / "controller" / f"{name}.py"
+        loader = SourceFileLoader(whole, str(place))
+        spec = importlib.util.spec_from_file_location(whole, place, loader=loader)
+        sys.modules[whole] = module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
         loader.exec_module(module)
     return sys.modules[whole]
 

@@ -32,6 +32,26 @@ def test_the_clock_follows_the_server(node):
     assert waited.returncode == 0, waited.stdout
 
 
+def test_a_service_that_was_ended_and_kept_from_the_next_boot_comes_back(node):
+    """The module `unit_set`, which says in a check what a run then does."""
+    node.sudo("systemctl disable --now chrony.service; systemctl kill --signal=KILL chrony.service")
+    state = "systemctl is-enabled chrony.service; systemctl is-active chrony.service; true"
+    assert node.sudo(state).stdout.split() == ["disabled", "inactive"]
+    told = run_roles(node, "time_sync", check=True)
+    assert (told.code, told.changed) == (0, ("Run the time service",)), told.output
+    assert node.sudo(state).stdout.split() == ["disabled", "inactive"]
+    assert harden(node, "time_sync").changed == ("Run the time service",)
+    assert node.sudo(state).stdout.split() == ["enabled", "active"]
+
+
+def test_a_masked_service_is_refused_in_one_line(node):
+    node.sudo("systemctl mask --runtime chrony.service")
+    outcome = run_roles(node, "time_sync")
+    node.sudo("systemctl unmask --runtime chrony.service")
+    assert outcome.code != 0
+    assert "chrony.service is masked; what is masked never starts" in outcome.output
+
+
 def test_servers_from_dhcp_or_a_drop_in_are_not_taken(node):
     node.sudo("mkdir -p /run/chrony-dhcp /etc/chrony/sources.d /etc/chrony/conf.d")
     node.sudo(

@@ -51,3 +51,18 @@ def test_arguments_output_and_code_are_ansible_playbooks(tmp_path: Path) -> None
     wrong = python("-m", "playbooks", "-i", str(inventory), str(tmp_path / "none.yml"))
     assert wrong.returncode == 1
     assert "none.yml" in wrong.stderr
+
+
+def test_what_fetches_collections_is_loaded_when_a_module_comes_from_one() -> None:
+    look = """
+import sys
+import playbooks.__main__ as started
+started.late("ansible.collections.list")
+from ansible_mitogen import planner
+before = "ansible.cli.galaxy" in sys.modules
+found = planner.ansible.collections.list.list_collection_dirs
+assert sys.modules["ansible.collections.list"].list_collection_dirs is found
+print(before, "ansible.cli.galaxy" in sys.modules, callable(found))
+"""
+    done = python("-c", look)
+    assert done.stdout.split() == ["False", "True", "True"], done.stderr

@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from ansible._internal._templating._engine import TemplateEngine, TemplateOptions, TemplateOverrides
 from ansible._internal._templating._jinja_bits import AnsibleEnvironment
+from ansible._internal._templating._jinja_plugins import JinjaPluginIntercept
 from ansible.errors import AnsibleError
 from ansible.module_utils import basic
+from ansible.plugins.loader import filter_loader, init_plugin_loader
 from ansible.template import trust_as_template
 from ansible_mitogen import module_finder
 from mitogen import master, minify
 
+from plugins.controller import kept
 from plugins.controller.kept import Kept, keep, stamp
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +39,7 @@ def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `keep` replaces is put back."""
     for name in ("compile", "compile_expression"):
         monkeypatch.setattr(AnsibleEnvironment, name, getattr(AnsibleEnvironment, name))
+    monkeypatch.setattr(JinjaPluginIntercept, "__getitem__", JinjaPluginIntercept.__getitem__)
     for module in (module_finder, master):
         monkeypatch.setattr(module, "compile", compile, raising=False)
     monkeypatch.setattr(minify, "minimize_source", minify.minimize_source)
@@ -154,6 +158,63 @@ def test_a_folder_is_for_its_owner_alone_and_does_not_grow_for_ever(
         kept.value([], text, lambda: 1)
     Kept(tmp_path, "1")
     assert list(tmp_path.iterdir()) == []
+
+
+def searched(
+    environment: AnsibleEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> tuple[dict[str, Any], list[str]]:
+    """What each name of Jinja's and some of Ansible's and ours stand for, and which were looked for."""
+    seen: list[str] = []
+    found: dict[str, Any] = {}
+    for names in (environment.filters, environment.tests):
+        loader, plain = names._plugin_loader, names._plugin_loader.get_with_context
+
+        def get(name: str, *args: Any, plain: Any = plain, **kwargs: Any) -> Any:
+            seen.append(name)
+            return plain(name, *args, **kwargs)
+
+        monkeypatch.setattr(loader, "get_with_context", get)
+        ours = (
+            {"combine", "ansible.builtin.combine", "patching_problems"}
+            if loader.type == "filter"
+            else {"version"}
+        )
+        for name in sorted({*names._jinja_builtins} | ours):
+            plugin = inspect.getclosurevars(names[name]).nonlocals["instance"]
+            found[f"{loader.type} {name}"] = (
+                plugin.j2_function,
+                plugin.ansible_name,
+                plugin.accept_lazy_markers,
+            )
+        monkeypatch.setattr(loader, "get_with_context", plain)
+    return found, seen
+
+
+def test_names_stand_for_the_same_and_jinjas_own_are_not_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init_plugin_loader()
+    filter_loader.add_directory(str(ROOT / "plugins" / "filter"))
+    plain, looked = searched(AnsibleEnvironment(), monkeypatch)
+    keep(tmp_path, [])
+    now, still = searched(AnsibleEnvironment(), monkeypatch)
+    assert now == plain
+    assert {"join", "length", "none"} <= set(looked) - set(still)
+    assert {"combine", "patching_problems", "version"} <= set(still)
+    # Ansible has a `unique` of its own.
+    assert "unique" in still
+    assert "ansible" in now["filter unique"][0].__module__
+
+
+def test_a_name_that_a_collection_leads_elsewhere_is_looked_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    routes = {"plugin_routing": {"filter": {"join": {"redirect": "somebody.some.join"}}}}
+    monkeypatch.setattr(kept, "_get_collection_metadata", lambda _: routes)
+    keep(tmp_path, [])
+    _, still = searched(AnsibleEnvironment(), monkeypatch)
+    assert "join" in still
+    assert "length" not in still
 
 
 def test_no_room_or_no_right_is_slower_and_not_wrong(tmp_path: Path) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from plugins.modules import unit_restarted
+from plugins.module_utils import stockade_units
+
+sys.modules["ansible.module_utils.stockade_units"] = stockade_units  # where a node finds it
+from plugins.modules import unit_restarted  # noqa: E402
 
 
 class Module:
@@ -35,8 +39,8 @@ RELOAD, RESTART = ["systemctl", "daemon-reload"], ["systemctl", "restart", "a.se
 def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder := tmp_path / "systemd" / "system").mkdir(parents=True)
     (folder / "a.service").write_text("[Service]")
-    monkeypatch.setattr(unit_restarted, "UNITS", str(folder.parent))
-    monkeypatch.setattr(unit_restarted, "READ", tmp_path / "run" / "units-read")
+    monkeypatch.setattr(stockade_units, "UNITS", str(folder.parent))
+    monkeypatch.setattr(stockade_units, "READ", tmp_path / "run" / "units-read")
     return folder
 
 
