@@ -248,7 +248,7 @@ def _does(node: Node, what: str, command: str) -> None:
 
 
 @pytest.mark.parametrize("weaknesses", ROUNDS, ids=[f"{len(one)} from {one[0]}" for one in ROUNDS])
-def test_broken_things_turn_exactly_their_controls_red(hardened: Node, weaknesses: list[str]) -> None:
+def test_a_broken_thing_turns_exactly_its_controls_red(hardened: Node, weaknesses: list[str]) -> None:
     with ExitStack() as repairs:
         for what in weaknesses:
             spoil, repair, _ = WEAKNESSES[what]
