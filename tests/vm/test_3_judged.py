@@ -27,7 +27,7 @@ def verdict(node: Virtual) -> scap.Verdict:
         ["ssh", "-F", node.lone.ssh_config, node.lone.name, unpack],
         input=gzip.compress(scap.content(), 1), check=True, timeout=300,
     )  # fmt: skip
-    return scap.judge(node.lone, "enhanced")
+    return scap.judge(node.lone, "enhanced", seconds=2400)
 
 
 def test_every_failure_is_listed_with_its_reason_and_nothing_else_is(verdict: scap.Verdict) -> None:
